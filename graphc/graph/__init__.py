@@ -1,0 +1,40 @@
+"""IR 1: what to compute. Data only."""
+
+from graphc.graph.evaluate import bind_dims, evaluate, evaluate_node, evaluate_nodes
+from graphc.graph.graph import Graph, substitute, topological_order
+from graphc.graph.node import Node, make_node
+from graphc.graph.op import (
+    CONSTANT,
+    PLACEHOLDER,
+    REGISTRY,
+    STATE,
+    Op,
+    apply,
+    as_node,
+    builder,
+    constant,
+    constant_value,
+    is_constant,
+    placeholder,
+    rebuild,
+    register,
+    register_builder,
+)
+from graphc.graph.provenance import Provenance, inheriting, layer_scope
+from graphc.graph.state import State, aligned_copy
+from graphc.graph.types import (
+    TensorType,
+    broadcast_dims,
+    broadcast_shapes,
+    recording_equalities,
+    same_dim,
+    shape_text,
+)
+
+__all__ = [
+    "CONSTANT", "PLACEHOLDER", "REGISTRY", "STATE", "Graph", "Node", "Op", "Provenance", "State", "TensorType",
+    "aligned_copy", "apply", "as_node", "bind_dims", "evaluate", "evaluate_node", "evaluate_nodes", "broadcast_dims", "broadcast_shapes", "builder", "constant",
+    "constant_value", "inheriting", "is_constant", "layer_scope", "make_node", "placeholder", "rebuild",
+    "recording_equalities", "register", "register_builder", "same_dim", "shape_text", "substitute",
+    "topological_order",
+]  # fmt: skip

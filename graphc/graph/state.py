@@ -1,0 +1,72 @@
+"""State: an array that lives between calls of compiled programs (a weight, a counter)."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphc import dtypes
+from graphc.errors import ShapeError
+from graphc.graph.node import Node, make_node
+from graphc.graph.op import STATE
+from graphc.graph.types import TensorType
+
+_identity = itertools.count()
+_ALIGNMENT = 64
+
+
+def aligned_copy(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return a C-contiguous copy whose data starts on a 64-byte line, so that vector loads never straddle one."""
+    raw = np.empty(value.nbytes + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    copy = raw[start : start + value.nbytes].view(value.dtype).reshape(value.shape)
+    copy[...] = value
+    return copy
+
+
+class State:
+    """A named array of fixed shape and dtype, its node in graphs (`state.node`), and its value.
+
+    `default_update`, where set, maps the state's node to its next value; `graphc.function` adds that update to
+    every program that reads the state (random counters advance so). `lock` guards the value against programs
+    that run meanwhile. Compiled programs read and write `storage` in place: it is never replaced.
+    """
+
+    __slots__ = ("name", "identity", "storage", "node", "default_update", "lock", "__weakref__")
+
+    def __init__(
+        self,
+        value: Any,
+        name: str | None = None,
+        dtype: str | None = None,
+        default_update: Callable[[Node], Node] | None = None,
+    ) -> None:
+        array = np.asarray(value, None if dtype is None else dtypes.numpy_dtype(dtype))
+        self.identity = next(_identity)
+        self.name = name or f"state_{self.identity}"
+        self.storage = aligned_copy(array)
+        self.default_update = default_update
+        self.lock = threading.Lock()
+        type_ = TensorType(array.shape, dtypes.canonical(array.dtype))
+        self.node = make_node(STATE, (), {"state": self, "name": self.name, "identity": self.identity}, type_)
+
+    def get_value(self) -> np.ndarray[Any, Any]:
+        """Return a copy of the value."""
+        with self.lock:
+            return self.storage.copy()
+
+    def set_value(self, value: Any) -> None:
+        """Replace the value. Raises ShapeError where its shape differs, and then changes nothing."""
+        array = np.asarray(value)
+        if array.shape != self.storage.shape:
+            raise ShapeError(f"state '{self.name}' has shape {self.storage.shape}; got a value of shape {array.shape}")
+        converted = array.astype(self.storage.dtype, copy=False)
+        with self.lock:
+            self.storage[...] = converted
+
+    def __repr__(self) -> str:
+        return f"<State {self.name}: {self.node.type}>"

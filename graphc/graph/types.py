@@ -1,0 +1,94 @@
+"""TensorType: the shape and dtype of a node; and the equalities between dims that shape rules assume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from graphc.dtypes import TABLE
+from graphc.errors import DTypeError, ShapeError
+from graphc.symbolic import Dim, product
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """A fixed-rank shape of dims (ints or symbols) and a dtype name."""
+
+    shape: tuple[Dim, ...]
+    dtype: str
+
+    def __post_init__(self) -> None:
+        if self.dtype not in TABLE:
+            raise DTypeError(f"dtype {self.dtype!r} is not one of {', '.join(TABLE)}")
+        for dim in self.shape:
+            if isinstance(dim, int) and dim < 0:
+                raise ShapeError(f"a dimension cannot be negative: {self}")
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> Dim:
+        """The number of elements."""
+        return product(self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join(map(str, self.shape))}]"
+
+
+_assumed: ContextVar[list[tuple[Dim, Dim]] | None] = ContextVar("assumed", default=None)
+
+
+@contextmanager
+def recording_equalities() -> Iterator[list[tuple[Dim, Dim]]]:
+    """Collect the pairs of dims that shape rules assume equal while the block runs."""
+    pairs: list[tuple[Dim, Dim]] = []
+    token = _assumed.set(pairs)
+    try:
+        yield pairs
+    finally:
+        _assumed.reset(token)
+
+
+def same_dim(a: Dim, b: Dim, what: str) -> Dim:
+    """Return the dim that a and b both are: an int where one is known, else `a`, recording that they are equal.
+
+    Raises ShapeError with `what` where both are known and differ.
+    """
+    if a == b:
+        return a
+    if isinstance(a, int) and isinstance(b, int):
+        raise ShapeError(f"{what}: {a} and {b} differ")
+    pairs = _assumed.get()
+    if pairs is not None:
+        pairs.append((a, b))
+    return a if isinstance(a, int) or not isinstance(b, int) else b
+
+
+def broadcast_dims(a: Dim, b: Dim, what: str) -> Dim:
+    """Return the NumPy broadcast of two dims. A symbol never broadcasts: it is assumed equal to what it meets."""
+    if a == 1:
+        return b
+    if b == 1:
+        return a
+    return same_dim(a, b, what)
+
+
+def broadcast_shapes(*shapes: tuple[Dim, ...], what: str = "cannot broadcast") -> tuple[Dim, ...]:
+    """Return the NumPy broadcast of the shapes. Raises ShapeError naming all of them where they do not fit."""
+    rank = max(map(len, shapes), default=0)
+    result: list[Dim] = [1] * rank
+    text = f"{what} shapes {' and '.join(shape_text(s) for s in shapes)}"
+    for shape in shapes:
+        for position, dim in enumerate(shape, rank - len(shape)):
+            result[position] = broadcast_dims(result[position], dim, text)
+    return tuple(result)
+
+
+def shape_text(shape: tuple[Dim, ...]) -> str:
+    """Return `(batch, 3)`."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

@@ -1,0 +1,96 @@
+"""Plan: a program as launches of kernels over planned buffers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from graphc.loopir.nodes import Kernel
+from graphc.symbolic import Dim, Symbol
+
+Role = Literal["input", "output", "state", "temporary", "constant"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Buffer:
+    """A flat array of the program. `size` counts elements.
+
+    input: given by the caller. output: new memory, given to the caller. state: lives between calls (`source` is
+    the State). constant: `value`. temporary: `slot` is its byte offset in the arena (a multiple of 64).
+    """
+
+    name: str
+    dtype: str
+    size: Dim
+    role: Role
+    value: np.ndarray[Any, Any] | None = None
+    source: Any = None
+    slot: Dim | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Launch:
+    """Run a kernel with buffers for its parameters, in order.
+
+    `work` is an estimate of scalar operations, `bytes` of memory moved. `barrier` tells whether all threads must
+    have finished earlier launches before this one starts. `origin` lines name the graph nodes that became it,
+    with layer and user's line.
+    """
+
+    kernel: Kernel
+    arguments: tuple[str, ...]
+    work: Dim
+    bytes: Dim
+    barrier: bool = True
+    origin: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Argument:
+    """An input as the caller gives it: its buffer, its name for errors, its shape and dtype."""
+
+    buffer: str
+    name: str
+    shape: tuple[Dim, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """An output as the caller gets it. `buffer` has role output; two results may not share one."""
+
+    buffer: str
+    shape: tuple[Dim, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A whole program.
+
+    `sizes` are the run-time dims; each is bound from the first axis of an argument that is that bare symbol.
+    `arena` is the number of bytes of temporaries. `launches` run in order.
+    """
+
+    sizes: tuple[Symbol, ...]
+    buffers: tuple[Buffer, ...]
+    arguments: tuple[Argument, ...]
+    results: tuple[Result, ...]
+    launches: tuple[Launch, ...]
+    arena: Dim
+
+    def buffer(self, name: str) -> Buffer:
+        """Return the buffer of this name."""
+        return next(b for b in self.buffers if b.name == name)
+
+    @property
+    def has_updates(self) -> bool:
+        """Tell whether a launch writes a state."""
+        states = {b.name for b in self.buffers if b.role == "state"}
+        return any(
+            parameter.writable and argument in states
+            for launch in self.launches
+            for parameter, argument in zip(launch.kernel.parameters, launch.arguments)
+        )

@@ -1,0 +1,414 @@
+"""Integer algebra over symbols: tensor dimensions, loop bounds and buffer offsets.
+
+A `Dim` is an `int` or a `Polynomial` over atoms. Polynomials are canonical: two dims that are equal by
+algebra compare and hash equal. Atoms are
+
+- `Symbol`: a run-time dimension (`batch`) or, with an `extent`, a loop variable in `[0, extent)`;
+- `FloorDiv(numerator, divisor)` and `Modulo(numerator, divisor)`, where no exact division was found;
+- `Value(payload)`: an integer computed by the program (a loop-IR expression), opaque to the algebra.
+
+Every atom is assumed to be nonnegative; dimensions are assumed to be at least 1 where an order must be proven.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Union
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A named integer; `extent` is set for loop variables, which run over `[0, extent)`."""
+
+    name: str
+    extent: Dim | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class FloorDiv:
+    """`numerator // divisor`, not further reducible."""
+
+    numerator: Dim
+    divisor: Dim
+
+    def __str__(self) -> str:
+        return f"({self.numerator} // {self.divisor})"
+
+
+@dataclass(frozen=True, slots=True)
+class Modulo:
+    """`numerator % divisor`, not further reducible."""
+
+    numerator: Dim
+    divisor: Dim
+
+    def __str__(self) -> str:
+        return f"({self.numerator} % {self.divisor})"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An integer that the program computes; `payload` is a hashable loop-IR expression."""
+
+    payload: Hashable
+
+    def __str__(self) -> str:
+        return f"[{self.payload}]"
+
+
+Atom = Union[Symbol, FloorDiv, Modulo, Value]
+Monomial = tuple[Atom, ...]
+Dim = Union[int, "Polynomial"]
+
+
+class Polynomial:
+    """A canonical sum of integer multiples of products of atoms; build it with arithmetic on `symbol(...)`."""
+
+    __slots__ = ("terms", "_hash")
+
+    terms: dict[Monomial, int]
+
+    def __init__(self, terms: dict[Monomial, int]) -> None:
+        self.terms = terms
+        self._hash = hash(frozenset(terms.items()))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Polynomial) and self._hash == other._hash and self.terms == other.terms
+        )
+
+    def __add__(self, other: Dim) -> Dim:
+        return add(self, other)
+
+    def __radd__(self, other: Dim) -> Dim:
+        return add(other, self)
+
+    def __sub__(self, other: Dim) -> Dim:
+        return add(self, multiply(other, -1))
+
+    def __rsub__(self, other: Dim) -> Dim:
+        return add(other, multiply(self, -1))
+
+    def __mul__(self, other: Dim) -> Dim:
+        return multiply(self, other)
+
+    def __rmul__(self, other: Dim) -> Dim:
+        return multiply(other, self)
+
+    def __neg__(self) -> Dim:
+        return multiply(self, -1)
+
+    def __floordiv__(self, other: Dim) -> Dim:
+        return floordiv(self, other)
+
+    def __rfloordiv__(self, other: Dim) -> Dim:
+        return floordiv(other, self)
+
+    def __mod__(self, other: Dim) -> Dim:
+        return modulo(self, other)
+
+    def __rmod__(self, other: Dim) -> Dim:
+        return modulo(other, self)
+
+    def __str__(self) -> str:
+        ordered = sorted(((tuple(str(a) for a in m), c) for m, c in self.terms.items()), key=lambda t: (-len(t[0]), t[0]))
+        text = ""
+        for names, coefficient in ordered:
+            factors = list(names) if abs(coefficient) == 1 and names else [str(abs(coefficient)), *names]
+            sign = "-" if coefficient < 0 else "+"
+            text += f" {sign} {'*'.join(factors)}" if text else ("-" if coefficient < 0 else "") + "*".join(factors)
+        return text
+
+    def __repr__(self) -> str:
+        return f"Dim({self})"
+
+
+_counter = itertools.count(1)
+
+
+def symbol(name: str, extent: Dim | None = None) -> Dim:
+    """Return the dim that is the symbol of this name; two symbols of one name and extent are the same."""
+    return _of_atom(Symbol(name, extent))
+
+
+def fresh_symbol(hint: str, extent: Dim | None = None) -> Dim:
+    """Return a symbol that no other call returned."""
+    return symbol(f"{hint}_{next(_counter)}", extent)
+
+
+def value(payload: Hashable) -> Dim:
+    """Return the dim that the program computes as `payload`."""
+    return _of_atom(Value(payload))
+
+
+def _of_atom(atom: Atom) -> Polynomial:
+    return Polynomial({(atom,): 1})
+
+
+def _terms(a: Dim) -> dict[Monomial, int]:
+    return a.terms if isinstance(a, Polynomial) else ({(): a} if a else {})
+
+
+def _normal(terms: dict[Monomial, int]) -> Dim:
+    terms = {m: c for m, c in terms.items() if c}
+    if not terms:
+        return 0
+    if len(terms) == 1 and () in terms:
+        return terms[()]
+    return Polynomial(terms)
+
+
+def add(a: Dim, b: Dim) -> Dim:
+    """Return a + b."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a + b
+    terms = dict(_terms(a))
+    for monomial, coefficient in _terms(b).items():
+        terms[monomial] = terms.get(monomial, 0) + coefficient
+    return _normal(terms)
+
+
+@lru_cache(maxsize=65536)
+def _atom_order(atom: Atom) -> tuple[str, str]:
+    return type(atom).__name__, str(atom)
+
+
+def multiply(a: Dim, b: Dim) -> Dim:
+    """Return a * b."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a * b
+    terms: dict[Monomial, int] = {}
+    for ma, ca in _terms(a).items():
+        for mb, cb in _terms(b).items():
+            monomial = ma + mb if not ma or not mb else tuple(sorted(ma + mb, key=_atom_order))
+            terms[monomial] = terms.get(monomial, 0) + ca * cb
+    return _normal(terms)
+
+
+def product(dims: Iterable[Dim]) -> Dim:
+    """Return the product of dims; 1 for none."""
+    result: Dim = 1
+    for dim in dims:
+        result = multiply(result, dim)
+    return result
+
+
+def floordiv(a: Dim, b: Dim) -> Dim:
+    """Return a // b, reduced where part of `a` divides exactly and the rest is provably in [0, b)."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b
+    if b == 1:
+        return a
+    quotient, remainder = _split(a, b)
+    if remainder == 0 or (is_nonnegative(remainder) and is_less(remainder, b)):
+        return quotient
+    return add(quotient, _of_atom(FloorDiv(remainder, b)))
+
+
+def modulo(a: Dim, b: Dim) -> Dim:
+    """Return a % b, reduced as `floordiv` is."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a % b
+    if b == 1:
+        return 0
+    _, remainder = _split(a, b)
+    if remainder == 0 or (is_nonnegative(remainder) and is_less(remainder, b)):
+        return remainder
+    return _of_atom(Modulo(remainder, b))
+
+
+def ceildiv(a: Dim, b: Dim) -> Dim:
+    """Return the least integer not below a / b."""
+    return floordiv(add(a, add(b, -1)), b)
+
+
+def _split(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+    """Split a = quotient * b + remainder, moving every term that a leading monomial of b divides exactly."""
+    if isinstance(b, int):
+        quotient = {m: c // b for m, c in _terms(a).items() if c % b == 0}
+        return _normal(quotient), _normal({m: c for m, c in _terms(a).items() if c % b})
+    lead, lead_coefficient = max(b.terms.items(), key=lambda t: (len(t[0]), tuple(_atom_order(x) for x in t[0])))
+    quotient_dim: Dim = 0
+    rest: Dim = a
+    done: set[Monomial] = set()
+    while True:
+        for monomial, coefficient in _terms(rest).items():
+            factor = _divide_monomial(monomial, lead)
+            if factor is not None and coefficient % lead_coefficient == 0 and monomial not in done:
+                break
+        else:
+            return quotient_dim, rest
+        done.add(monomial)
+        part: Dim = _normal({factor: coefficient // lead_coefficient})
+        quotient_dim = add(quotient_dim, part)
+        rest = add(rest, multiply(multiply(part, b), -1))
+
+
+def _divide_monomial(monomial: Monomial, divisor: Monomial) -> Monomial | None:
+    rest = list(monomial)
+    for atom in divisor:
+        if atom not in rest:
+            return None
+        rest.remove(atom)
+    return tuple(rest)
+
+
+def divide_exactly(a: Dim, b: Dim) -> Dim | None:
+    """Return a / b where it is exact by algebra, else None."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b if b and a % b == 0 else None
+    quotient, remainder = _split(a, b)
+    return quotient if remainder == 0 else None
+
+
+def is_nonnegative(a: Dim) -> bool:
+    """Tell whether a >= 0 is provable from every atom being nonnegative (dims: at least 1)."""
+    if isinstance(a, int):
+        return a >= 0
+    if all(c >= 0 for c in a.terms.values()):
+        return True
+    # Runtime dims are at least 1: shift each by one and look again.
+    shifts: dict[Symbol, Dim] = {s: add(symbol(s.name), 1) for s in symbols(a) if s.extent is None}
+    if not shifts:
+        return False
+    shifted = substitute(a, shifts)
+    return all(c >= 0 for c in _terms(shifted).values())
+
+
+def is_less(a: Dim, b: Dim) -> bool:
+    """Tell whether a < b is provable from the extents of loop variables."""
+    return is_nonnegative(add(add(b, multiply(upper_bound(a), -1)), -1))
+
+
+def upper_bound(a: Dim) -> Dim:
+    """Return a bound of `a` free of loop variables (replaced by their last value where they count positively)."""
+    for _ in range(8):
+        if isinstance(a, int):
+            return a
+        replacements: dict[Symbol, Dim] = {}
+        for atom in {x for m in a.terms for x in m}:
+            if isinstance(atom, Symbol) and atom.extent is not None:
+                positive = all(c > 0 for m, c in a.terms.items() if atom in m)
+                replacements[atom] = add(atom.extent, -1) if positive else 0
+        bounded = substitute(a, replacements) if replacements else a
+        bounded = _bound_divisions(bounded)
+        if bounded == a:
+            return a
+        a = bounded
+    return a
+
+
+def _bound_divisions(a: Dim) -> Dim:
+    """Replace positively counted Modulo atoms by divisor - 1."""
+    result: Dim = 0
+    for monomial, coefficient in _terms(a).items():
+        term: Dim = coefficient
+        for atom in monomial:
+            bound: Dim = _of_atom(atom)
+            if isinstance(atom, Modulo) and coefficient > 0:
+                bound = add(atom.divisor, -1)
+            elif isinstance(atom, FloorDiv) and coefficient > 0:
+                bound = floordiv(upper_bound(atom.numerator), atom.divisor)
+            term = multiply(term, bound)
+        result = add(result, term)
+    return result
+
+
+def atoms(a: Dim) -> Iterator[Atom]:
+    """Yield the atoms of a, those inside divisions too."""
+    if isinstance(a, int):
+        return
+    for monomial in a.terms:
+        for atom in monomial:
+            yield atom
+            if isinstance(atom, (FloorDiv, Modulo)):
+                yield from atoms(atom.numerator)
+                yield from atoms(atom.divisor)
+
+
+def symbols(a: Dim) -> set[Symbol]:
+    """Return every symbol that occurs in a."""
+    return {atom for atom in atoms(a) if isinstance(atom, Symbol)}
+
+
+def substitute(a: Dim, replacements: Mapping[Symbol, Dim]) -> Dim:
+    """Return `a` with symbols replaced, inside divisions too, and simplified again."""
+    if isinstance(a, int) or not replacements:
+        return a
+    result: Dim = 0
+    for monomial, coefficient in a.terms.items():
+        term: Dim = coefficient
+        for atom in monomial:
+            term = multiply(term, _substitute_atom(atom, replacements))
+        result = add(result, term)
+    return result
+
+
+def _substitute_atom(atom: Atom, replacements: Mapping[Symbol, Dim]) -> Dim:
+    match atom:
+        case Symbol():
+            found = replacements.get(atom)
+            return _of_atom(atom) if found is None else found
+        case FloorDiv(numerator, divisor):
+            return floordiv(substitute(numerator, replacements), substitute(divisor, replacements))
+        case Modulo(numerator, divisor):
+            return modulo(substitute(numerator, replacements), substitute(divisor, replacements))
+        case Value():
+            return _of_atom(atom)
+
+
+def affine(a: Dim, variable: Symbol) -> tuple[Dim, Dim] | None:
+    """Split a = coefficient * variable + rest with neither depending on it; None where `a` is not affine in it."""
+    if isinstance(a, int):
+        return 0, a
+    coefficient: dict[Monomial, int] = {}
+    rest: dict[Monomial, int] = {}
+    for monomial, c in a.terms.items():
+        if variable in monomial:
+            reduced = list(monomial)
+            reduced.remove(variable)
+            coefficient[tuple(reduced)] = c
+        else:
+            rest[monomial] = c
+    parts = _normal(coefficient), _normal(rest)
+    if any(atom == variable or _mentions(atom, variable) for part in parts for atom in atoms(part)):
+        return None
+    return parts
+
+
+def _mentions(atom: Atom, variable: Symbol) -> bool:
+    """Tell whether a Value's payload depends on the variable (payloads that can tell have `mentions`)."""
+    if not isinstance(atom, Value):
+        return False
+    mentions = getattr(atom.payload, "mentions", None)
+    return True if mentions is None else bool(mentions(variable))
+
+
+def evaluate(a: Dim, environment: Mapping[Symbol, int]) -> int:
+    """Return the integer that `a` is, given every symbol's value. KeyError where one is missing."""
+    if isinstance(a, int):
+        return a
+    total = 0
+    for monomial, coefficient in a.terms.items():
+        term = coefficient
+        for atom in monomial:
+            match atom:
+                case Symbol():
+                    term *= environment[atom]
+                case FloorDiv(numerator, divisor):
+                    term *= evaluate(numerator, environment) // evaluate(divisor, environment)
+                case Modulo(numerator, divisor):
+                    term *= evaluate(numerator, environment) % evaluate(divisor, environment)
+                case Value():
+                    raise KeyError(f"{atom} is computed by the program")
+        total += term
+    return total
