@@ -1,0 +1,82 @@
+"""Every GRAPHC_* flag in one table: its name, type, default and meaning. Read from the environment at each use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from graphc.errors import ConfigError
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off", ""})
+
+
+def _boolean(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered not in _TRUE | _FALSE:
+        raise ValueError("expected 0 or 1")
+    return lowered in _TRUE
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError("expected a number not below 0")
+    return number
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+
+def _device(text: str) -> str:
+    if text not in ("cpu", "cuda"):
+        raise ValueError("expected cpu or cuda")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One row of the table: `parse` turns the environment's text into the value; `help` tells what it does."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: Any
+    help: str
+
+
+FLAGS: dict[str, Flag] = {
+    flag.name: flag
+    for flag in (
+        Flag("GRAPHC_VERIFY", _boolean, False, "1: verify the graph after every pass, the plan, and the LLVM text"),
+        Flag("GRAPHC_DUMP", str, "", "folder that gets the graph's text after each pass that changed it"),
+        Flag("GRAPHC_DISABLE", _names, frozenset(), "passes to leave out, separated by commas"),
+        Flag("GRAPHC_STOP_AFTER", str, "", "name of the last pass to run"),
+        Flag("GRAPHC_TIME", _boolean, False, "1: print the time of each stage of a compilation on stderr"),
+        Flag(
+            "GRAPHC_CACHE", str, "", "folder of the cache of object code; 0: no cache; empty: the user's cache folder"
+        ),
+        Flag("GRAPHC_THREADS", _count, 0, "threads of a compiled program; 0: one for each usable core"),
+        Flag("GRAPHC_NAN_GUARD", _boolean, False, "1: raise ExecutionError when a result is not finite"),
+        Flag("GRAPHC_DEVICE", _device, "cpu", "where programs run: cpu or cuda"),
+    )
+}
+
+
+def get(name: str) -> Any:
+    """Return a flag's value: the environment's, else the table's default.
+
+    Raises ConfigError where the environment holds a value the flag cannot have, or no flag has this name.
+    """
+    flag = FLAGS.get(name)
+    if flag is None:
+        raise ConfigError(f"no flag is named {name}; there are {', '.join(FLAGS)}")
+    text = os.environ.get(name)
+    if text is None:
+        return flag.default
+    try:
+        return flag.parse(text)
+    except ValueError as error:
+        raise ConfigError(f"{name}={text!r}: {error}. {name}: {flag.help}") from None
