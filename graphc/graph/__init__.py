@@ -21,6 +21,7 @@ from graphc.graph.op import (
     register_builder,
 )
 from graphc.graph.provenance import Provenance, inheriting, layer_scope
+from graphc.graph.provenance import current as current_provenance
 from graphc.graph.state import State, aligned_copy
 from graphc.graph.types import (
     TensorType,
@@ -34,7 +35,7 @@ from graphc.graph.types import (
 __all__ = [
     "CONSTANT", "PLACEHOLDER", "REGISTRY", "STATE", "Graph", "Node", "Op", "Provenance", "State", "TensorType",
     "aligned_copy", "apply", "as_node", "bind_dims", "evaluate", "evaluate_node", "evaluate_nodes", "broadcast_dims", "broadcast_shapes", "builder", "constant",
-    "constant_value", "inheriting", "is_constant", "layer_scope", "make_node", "placeholder", "rebuild",
+    "constant_value", "current_provenance", "inheriting", "is_constant", "layer_scope", "make_node", "placeholder", "rebuild",
     "recording_equalities", "register", "register_builder", "same_dim", "shape_text", "substitute",
     "topological_order",
 ]  # fmt: skip
