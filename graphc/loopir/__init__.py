@@ -1,5 +1,6 @@
-"""IR 2: how to compute. Data only; imports nothing of `graph`."""
+"""IR 2: how to compute. Data, its printer, its verifier and its meaning; imports nothing of `graph`."""
 
+from graphc.loopir.evaluate import evaluate_kernel, evaluate_plan
 from graphc.loopir.nodes import (
     COMBINERS,
     PRIMITIVES,
@@ -21,9 +22,12 @@ from graphc.loopir.nodes import (
     expressions,
 )
 from graphc.loopir.plan import Argument, Buffer, Launch, Plan, Result
+from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_plan
+from graphc.loopir.verify import verify_kernel, verify_plan
 
 __all__ = [
     "COMBINERS", "PRIMITIVES", "Argument", "Buffer", "Call", "Const", "ContractKernel", "Expr", "Fold", "For",
     "Index", "Kernel", "Launch", "Let", "Load", "Local", "LoopKernel", "Parameter", "Plan", "Result", "Statement",
-    "Store", "expressions",
+    "Store", "evaluate_kernel", "evaluate_plan", "expressions", "format_dim", "format_expression", "format_kernel",
+    "format_plan", "verify_kernel", "verify_plan",
 ]  # fmt: skip

@@ -149,9 +149,7 @@ Statement = Union[For, Let, Store, Fold]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A buffer of a kernel: its name inside the kernel, its dtype, whether the kernel writes it.
-
-    """
+    """A buffer of a kernel: its name inside the kernel, its dtype, whether the kernel writes it."""
 
     name: str
     dtype: str
