@@ -1,0 +1,50 @@
+"""graphc: a compiler for neural-network graphs.
+
+The public names load on first use, so that `import graphc` costs a few milliseconds:
+
+- `placeholder(shape, dtype="float32", name=None)`, `state(value, name=None)`: the leaves of a graph;
+- `ops`: the operations, by NumPy's names; `gradients(loss, wrt)`: reverse mode;
+- `function(inputs, outputs, updates=None, givens=None)`: compiles;
+- `plot(anything)`: a picture of a graph, a plan or a model; `set_threads(count)`;
+- `keras`: the Keras 2.2.4 front end.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphc import keras, ops
+    from graphc.compile import function, placeholder, state
+    from graphc.grad import gradients
+    from graphc.runtime import set_threads
+    from graphc.viz import plot
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "function", "gradients", "keras", "ops", "placeholder", "plot", "set_threads", "state"]
+
+_MODULES = frozenset({"keras", "ops"})
+_PLACES = {
+    "function": "graphc.compile",
+    "gradients": "graphc.grad",
+    "placeholder": "graphc.compile",
+    "plot": "graphc.viz",
+    "set_threads": "graphc.runtime",
+    "state": "graphc.compile",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"graphc.{name}")
+    if name not in _PLACES:
+        raise AttributeError(f"module 'graphc' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_PLACES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
