@@ -13,7 +13,7 @@ import numpy as np
 from graphc.graph import provenance as _provenance
 from graphc.graph.provenance import Provenance
 from graphc.graph.types import TensorType
-from graphc.symbolic import Dim
+from graphc.symbolic import Dim, Polynomial
 
 if TYPE_CHECKING:
     from graphc.graph.op import Op
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _serial = itertools.count()
 _interned: weakref.WeakValueDictionary[object, Node] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
+# Bytes of an array up to which equal constants become one node; larger ones are told apart by identity.
+_LARGEST_COMPARED = 65536
 
 
 class Node:
@@ -29,7 +31,7 @@ class Node:
     Arithmetic operators and indexing build nodes. `serial` numbers nodes in the order they were made.
     """
 
-    __slots__ = ("op", "inputs", "attrs", "type", "provenance", "serial", "__weakref__")
+    __slots__ = ("__weakref__", "attrs", "inputs", "op", "provenance", "serial", "type")
 
     op: Op
     inputs: tuple[Node, ...]
@@ -195,6 +197,8 @@ def _attrs_key(attrs: Mapping[str, Any]) -> tuple[object, ...]:
 def _value_key(value: Any) -> object:
     """A key that tells -0.0 from 0.0 and 1 from True, and makes nan equal to itself."""
     match value:
+        case np.ndarray() if value.nbytes > _LARGEST_COMPARED:
+            return "array", id(value)
         case np.ndarray():
             return "array", value.dtype.str, value.shape, value.tobytes()
         case np.generic():
@@ -205,5 +209,9 @@ def _value_key(value: Any) -> object:
             return (type(value).__name__, *map(_value_key, value))
         case bool() | int() | str() | None:
             return type(value).__name__, value
-        case _:
+        case Polynomial():
             return value
+        case _:
+            # The node keeps the object alive, so its id stays its own; the object itself in the key would keep
+            # the node alive for ever.
+            return type(value).__name__, id(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,6 +49,7 @@ class Op:
     def __post_init__(self) -> None:
         if not self.doc:
             raise GraphError(f"op '{self.name}' needs a docstring: its contract")
+        needed: dict[str, object]
         if self.kind == "composite":
             needed = {"expand": self.expand}
         elif self.kind == "source":
@@ -58,7 +59,7 @@ class Op:
         else:
             needed = {"infer": self.infer, "ref": self.ref, "lower": self.lower}
         if self.kind == "reduction":
-            needed["fold"] = self.fold  # type: ignore[assignment]
+            needed["fold"] = self.fold
         missing = [rule for rule, given in needed.items() if given is None]
         if missing:
             raise GraphError(f"op '{self.name}' ({self.kind}) lacks {', '.join(missing)}")
@@ -104,14 +105,19 @@ def apply(op: Op, *inputs: Node, **attrs: Any) -> Node:
             assert op.expand is not None
             type_ = op.expand(*inputs, **attrs).type
     except (ShapeError, DTypeError) as error:
-        if getattr(error, "located", False):
-            raise
-        given = ", ".join(str(n.type) for n in inputs)
-        place = str(provenance.current())
-        located = type(error)(f"{op.name}({given}): {error}" + (f" [{place}]" if place else ""))
-        located.located = True  # type: ignore[union-attr]
-        raise located from error
+        raise locate(error, op.name, inputs) from error
     return make_node(op, inputs, attrs, type_)
+
+
+def locate(error: ShapeError | DTypeError, name: str, inputs: Sequence[Node]) -> ShapeError | DTypeError:
+    """Return the error with the op, its inputs' types, the layer and the user's line; itself where it has them."""
+    if getattr(error, "located", False):
+        return error
+    given = ", ".join(str(n.type) for n in inputs)
+    place = str(provenance.current())
+    located = type(error)(f"{name}({given}): {error}" + (f" [{place}]" if place else ""))
+    located.located = True  # type: ignore[union-attr]
+    return located
 
 
 def constant(value: Any, dtype: str | None = None) -> Node:

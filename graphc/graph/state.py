@@ -23,7 +23,7 @@ def aligned_copy(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return a C-contiguous copy whose data starts on a 64-byte line, so that vector loads never straddle one."""
     raw = np.empty(value.nbytes + _ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
-    copy = raw[start : start + value.nbytes].view(value.dtype).reshape(value.shape)
+    copy: np.ndarray[Any, Any] = raw[start : start + value.nbytes].view(value.dtype).reshape(value.shape)
     copy[...] = value
     return copy
 
@@ -36,7 +36,7 @@ class State:
     that run meanwhile. Compiled programs read and write `storage` in place: it is never replaced.
     """
 
-    __slots__ = ("name", "identity", "storage", "node", "default_update", "lock", "__weakref__")
+    __slots__ = ("__weakref__", "default_update", "identity", "lock", "name", "node", "storage")
 
     def __init__(
         self,

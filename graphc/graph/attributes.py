@@ -1,0 +1,47 @@
+"""Dims inside attributes: a value is a dim, a tuple of values, or anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphc import symbolic
+from graphc.graph.node import Node
+from graphc.symbolic import Dim, Polynomial, Symbol
+
+
+def substitute_dims(value: Any, replacements: Mapping[Symbol, Dim]) -> Any:
+    """Return an attribute's value with symbols replaced in every dim of it."""
+    if isinstance(value, Polynomial):
+        return symbolic.substitute(value, replacements)
+    if isinstance(value, tuple):
+        return tuple(substitute_dims(v, replacements) for v in value)
+    return value
+
+
+def dims_of(value: Any) -> Iterator[Polynomial]:
+    """Yield the symbolic dims of an attribute's value."""
+    if isinstance(value, Polynomial):
+        yield value
+    elif isinstance(value, tuple):
+        for v in value:
+            yield from dims_of(v)
+
+
+def symbols_of(n: Node) -> set[Symbol]:
+    """Return the symbols of a node's shape and attributes."""
+    found: set[Symbol] = set()
+    for value in (n.shape, *n.attrs.values()):
+        for dim in dims_of(value):
+            found |= symbolic.symbols(dim)
+    return found
+
+
+def bare_symbol(dim: Dim) -> Symbol | None:
+    """Return the symbol that a dim is, None for ints and for expressions."""
+    if isinstance(dim, int) or len(dim.terms) != 1:
+        return None
+    [(monomial, coefficient)] = dim.terms.items()
+    if coefficient != 1 or len(monomial) != 1 or not isinstance(monomial[0], Symbol):
+        return None
+    return monomial[0]

@@ -1,0 +1,5 @@
+"""Lower: Graph -> Plan. One file a decision."""
+
+from graphc.schedule.lower import lower_graph
+
+__all__ = ["lower_graph"]

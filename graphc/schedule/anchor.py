@@ -1,0 +1,91 @@
+"""Which nodes are computed once and kept: the others are written out inside their readers.
+
+Anchored are results (outputs, new values of states), reductions, contractions and structured ops, the operands
+of contractions that are not strided views of a buffer, and values that would cost more to compute again than to
+keep: those with several readers, or read many times by one that broadcasts them.
+"""
+
+from __future__ import annotations
+
+from graphc.graph import Graph, Node
+from graphc.loopir import Load
+from graphc.schedule.elements import Elements, as_symbol, loop_symbols, scalar_constant, spread, squeezed
+from graphc.symbolic import affine
+
+# Scalar operations that storing a value and loading it back is worth (measured on chains of adds and exps).
+KEEP_COST = 6
+# A value that a reader broadcasts is worth keeping earlier: it would be computed again for every element.
+BROADCAST_KEEP_COST = 3
+# Longest expression written out in place: compile time and register pressure grow with it.
+LONGEST_EXPRESSION = 48
+
+
+def choose_anchors(graph: Graph) -> Elements:
+    """Return the element builder whose anchored nodes are those the module's docstring lists."""
+    anchored: set[Node] = set()
+    elements = Elements(anchored)
+    for root in graph.roots:
+        if root.op.kind != "source" or scalar_constant(root) is not None:
+            anchored.add(root)
+    consumers = graph.consumers()
+    cost: dict[Node, int] = {}
+    count: dict[Node, int] = {}
+    for n in graph.nodes:
+        if n.op.kind == "source":
+            cost[n] = count[n] = 0
+            continue
+        inline = [i for i in n.inputs if not elements.is_read(i)]
+        cost[n] = _own_cost(n) + sum(cost[i] for i in inline)
+        count[n] = 1 + sum(count[i] for i in inline)
+        if n.op.kind in ("contraction", "structured"):
+            for operand in n.inputs:
+                if not elements.is_read(operand) and not is_view(operand, elements):
+                    anchored.add(operand)
+            anchored.add(n)
+        elif n.op.kind == "reduction" or n in anchored or _is_worth_keeping(n, cost[n], count[n], consumers[n]):
+            anchored.add(n)
+    return elements
+
+
+def _own_cost(n: Node) -> int:
+    return 0 if n.op.kind == "movement" else n.op.cost
+
+
+def _is_worth_keeping(n: Node, cost: int, count: int, consumers: list[Node]) -> bool:
+    readers = set(consumers)
+    if not readers:
+        return False
+    if count > LONGEST_EXPRESSION:
+        return True
+    if n.op.kind == "movement" and cost < KEEP_COST:
+        return False
+    if len(readers) > 1 and cost >= KEEP_COST:
+        return True
+    return cost >= BROADCAST_KEEP_COST and any(_repeats(reader, n) for reader in readers)
+
+
+def _repeats(reader: Node, n: Node) -> bool:
+    """Tell whether the reader reads elements of n more than once."""
+    if reader.op.kind == "structured":
+        return True
+    return reader.op.kind != "reduction" and len(squeezed(reader.shape)) > len(squeezed(n.shape))
+
+
+def is_view(n: Node, elements: Elements) -> bool:
+    """Tell whether n's elements are plain loads at offsets affine in n's index."""
+    current = n
+    while not elements.is_read(current):
+        if current.op.kind != "movement" or len(current.inputs) != 1:
+            return False
+        current = current.inputs[0]
+    variables = loop_symbols(squeezed(n.shape), "i")
+    element = elements.compute(n, spread(n.shape, variables))
+    if not isinstance(element, Load) or element.guard is not None:
+        return False
+    offset = element.offset
+    for variable in variables:
+        parts = affine(offset, as_symbol(variable))
+        if parts is None:
+            return False
+        offset = parts[1]
+    return True

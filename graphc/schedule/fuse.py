@@ -1,0 +1,156 @@
+"""Fusion: which anchored nodes share a kernel.
+
+Greedy, in topological order. A node joins the kernel of one of its producers where their loops agree and it
+reads the kernel's other results only at the element being computed; else one that reads the same buffers; else
+it starts its own. A pointwise kernel whose rows a reduction folds becomes a kernel over rows. A kernel is never
+joined where something between the two has to run in the meantime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphc.graph import Graph, Node
+from graphc.loopir import Load
+from graphc.schedule.elements import Elements, as_symbol, buffer_name, loads, squeezed
+from graphc.schedule.group import Group, Order, folded_dims, folds_last_axes, kept_dims
+from graphc.symbolic import affine
+
+# Statements of one kernel: registers and compile time grow with it.
+MOST_MEMBERS = 24
+
+
+class Fusion:
+    """The groups of a graph, `home` of each anchored node, and the order of groups."""
+
+    def __init__(self, graph: Graph, elements: Elements) -> None:
+        self.elements = elements
+        self.groups: list[Group] = []
+        self.home: dict[Node, Group] = {}
+        self.order = Order()
+        self._named: dict[str, Node] = {}
+        self._readers: dict[str, list[Group]] = {}
+        for n in graph.nodes:
+            if n in elements.anchored:
+                self.place(n)
+
+    def place(self, n: Node) -> Group:
+        """Put an anchored node into the best group there is, or a new one."""
+        group = next((g for g in self._candidates(n) if self._accepts(g, n)), None) or self._start(n)
+        self._join(group, n)
+        return group
+
+    def place_alone(self, n: Node) -> Group:
+        """Put an anchored node into a new group."""
+        group = self._start(n)
+        self._join(group, n)
+        return group
+
+    def sources_of(self, n: Node) -> list[Load]:
+        """Return what the kernel that starts with n would load."""
+        return loads(self._fresh(n, -1).element(n, self.elements)) if n.op.kind != "structured" else []
+
+    def dependencies(self, group: Group, n: Node) -> set[int]:
+        """Return the groups that compute what n reads, `group` aside."""
+        if n.op.kind in ("structured", "contraction"):
+            sources = {s for s in operand_sources(n, self.elements)}
+            return {self.home[s].number for s in sources if s in self.home} - {group.number}
+        named = (self._named.get(load.buffer) for load in loads(group.element(n, self.elements)))
+        return {self.home[s].number for s in named if s is not None} - {group.number}
+
+    def _fresh(self, n: Node, number: int) -> Group:
+        if n.op.kind == "structured":
+            return Group(number, "structured", squeezed(n.shape))
+        if n.op.kind == "contraction":
+            return Group(number, "contract", squeezed(n.shape))
+        if n.op.kind == "reduction":
+            if folds_last_axes(n):
+                return Group(number, "rows", kept_dims(n), folded_dims(n))
+            return Group(number, "loops", kept_dims(n))
+        return Group(number, "loops", squeezed(n.shape))
+
+    def _start(self, n: Node) -> Group:
+        group = self._fresh(n, self.order.new())
+        self.groups.append(group)
+        return group
+
+    def _join(self, group: Group, n: Node) -> None:
+        if n.op.kind == "reduction" and group.kind == "loops" and group.members and folds_last_axes(n):
+            group.kind, group.domain, group.inner = "rows", kept_dims(n), folded_dims(n)
+        self.order.require(self.dependencies(group, n), group.number)
+        group.members.append(n)
+        self.home[n] = group
+        self._named[buffer_name(n)] = n
+        if n.op.kind not in ("structured", "contraction"):
+            for load in loads(group.element(n, self.elements)):
+                self._readers.setdefault(load.buffer, []).append(group)
+
+    def _candidates(self, n: Node) -> Iterator[Group]:
+        """Yield groups worth joining: producers' first (the latest of them), then readers of the same buffers."""
+        if n.op.kind in ("structured", "contraction"):
+            return
+        buffers = [load.buffer for load in self.sources_of(n)]
+        producers = {self.home[self._named[b]] for b in buffers if b in self._named}
+        yield from sorted(producers, key=lambda g: -g.number)
+        seen = set(producers)
+        for buffer in buffers:
+            for group in self._readers.get(buffer, ()):
+                if group not in seen and group.kind != "contract":
+                    seen.add(group)
+                    yield group
+        if not squeezed(n.shape) and n.op.kind != "reduction":
+            yield from (g for g in self.groups if g not in seen and g.kind == "loops" and not g.domain)
+
+    def _accepts(self, group: Group, n: Node) -> bool:
+        if group.kind == "structured" or len(group.members) >= MOST_MEMBERS:
+            return False
+        trial = self._with_loops_for(group, n)
+        if trial is None or not self._reads_members_in_place(trial, n):
+            return False
+        return self.order.allows(self.dependencies(trial, n), group.number)
+
+    def _with_loops_for(self, group: Group, n: Node) -> Group | None:
+        """Return the group (or what it would become) if its loops can compute n."""
+        shape = squeezed(n.shape)
+        if n.op.kind == "reduction":
+            if not folds_last_axes(n):
+                return None
+            domain, inner = kept_dims(n), folded_dims(n)
+            if group.kind == "rows" and (group.domain, group.inner) == (domain, inner):
+                return group
+            pointwise = all(m.op.kind != "reduction" for m in group.members)
+            if group.kind == "loops" and group.domain == domain + inner and pointwise and len(inner) == 1:
+                return Group(group.number, "rows", domain, inner, group.members)
+            return None
+        if shape == group.domain or (group.kind == "rows" and shape == group.domain + group.inner):
+            return group
+        return None
+
+    def _reads_members_in_place(self, group: Group, n: Node) -> bool:
+        """Tell whether n reads the group's results only at the element being computed."""
+        members = {buffer_name(m): m for m in group.members}
+        for load in loads(group.element(n, self.elements)):
+            member = members.get(load.buffer)
+            if member is not None:
+                if load.guard is not None or load.offset != group.offset(member):
+                    return False
+                if group.is_inner(member) and n.op.kind != "reduction" and not group.is_inner(n):
+                    return False
+            if group.kind == "contract" and group.domain:
+                parts = affine(load.offset, as_symbol(group.outer_symbols[-1]))
+                if parts is None or load.guard is not None:
+                    return False
+        return True
+
+
+def operand_sources(n: Node, elements: Elements) -> set[Node]:
+    """Return the anchored nodes and sources under a contraction's or structured op's operands."""
+    found: set[Node] = set()
+    stack = list(n.inputs)
+    while stack:
+        current = stack.pop()
+        if elements.is_read(current):
+            found.add(current)
+        else:
+            stack.extend(current.inputs)
+    return found

@@ -1,0 +1,137 @@
+"""Group: the anchored nodes that one kernel computes, and the order between groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from graphc.graph import Node
+from graphc.loopir import Expr
+from graphc.schedule.elements import Elements, linear, loads, loop_symbols, spread, squeezed
+from graphc.symbolic import Dim
+
+Kind = Literal["loops", "rows", "contract", "structured"]
+
+
+@dataclass(eq=False)
+class Group:
+    """What one kernel computes.
+
+    loops: members have the shape `domain` (axes of length one aside), reductions among them fold axes that are
+    not the last ones. rows: outer loops over `domain`, inside it members of shape `domain` (one scalar a row)
+    or `domain + inner`, and reductions over `inner`. contract: the first member is a contraction of shape
+    `domain`, the others its epilogue. structured: one node with a template of its own.
+    """
+
+    number: int
+    kind: Kind
+    domain: tuple[Dim, ...]
+    inner: tuple[Dim, ...] = ()
+    members: list[Node] = field(default_factory=list)
+
+    @property
+    def outer_symbols(self) -> tuple[Dim, ...]:
+        """The loop variables over `domain`."""
+        return loop_symbols(self.domain, "i")
+
+    @property
+    def inner_symbols(self) -> tuple[Dim, ...]:
+        """The loop variables over `inner`."""
+        return loop_symbols(self.inner, "r")
+
+    def is_inner(self, n: Node) -> bool:
+        """Tell whether a member has a value for each inner element."""
+        return (
+            self.kind == "rows"
+            and n.op.kind != "reduction"
+            and squeezed(n.shape) == self.domain + self.inner
+            and bool(self.inner)
+        )
+
+    def index(self, n: Node) -> tuple[Dim, ...]:
+        """Return the index at which the kernel computes a member."""
+        variables = self.outer_symbols + (self.inner_symbols if self.is_inner(n) else ())
+        return spread(n.shape, variables)
+
+    def offset(self, n: Node) -> Dim:
+        """Return where the kernel stores a member."""
+        return linear(self.index(n), n.shape)
+
+    def element(self, n: Node, elements: Elements) -> Expr:
+        """Return the expression of a member (for a reduction: of the element being folded)."""
+        if n.op.kind == "reduction":
+            return elements.compute(n, reduction_index(n, self.outer_symbols))
+        return elements.compute(n, self.index(n))
+
+
+def reduced_axes(n: Node) -> tuple[int, ...]:
+    """Return the axes that a reduction folds."""
+    axes: tuple[int, ...] = n.attrs["axes"]
+    return axes
+
+
+def kept_dims(n: Node) -> tuple[Dim, ...]:
+    """Return the dims of a reduction's input that it keeps, those of length one aside."""
+    return squeezed(tuple(d for axis, d in enumerate(n.inputs[0].shape) if axis not in reduced_axes(n)))
+
+
+def folded_dims(n: Node) -> tuple[Dim, ...]:
+    """Return the dims that a reduction folds, those of length one aside."""
+    return squeezed(tuple(d for axis, d in enumerate(n.inputs[0].shape) if axis in reduced_axes(n)))
+
+
+def folds_last_axes(n: Node) -> bool:
+    """Tell whether a reduction folds just the trailing axes of its input (so that a row is contiguous)."""
+    long_axes = [axis for axis, d in enumerate(n.inputs[0].shape) if d != 1]
+    folded = [axis for axis in long_axes if axis in reduced_axes(n)]
+    return folded == long_axes[len(long_axes) - len(folded) :]
+
+
+def reduction_index(n: Node, outer: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    """Return the index of a reduction's input: outer variables on kept axes, `r` variables on folded ones."""
+    kept, folded = iter(outer), iter(loop_symbols(folded_dims(n), "r"))
+    return tuple(
+        0 if d == 1 else next(folded if axis in reduced_axes(n) else kept) for axis, d in enumerate(n.inputs[0].shape)
+    )
+
+
+class Order:
+    """The partial order of groups: an edge where one must run before another."""
+
+    def __init__(self) -> None:
+        self._ancestors: list[int] = []
+
+    def new(self) -> int:
+        """Return the number of a new, unordered group."""
+        self._ancestors.append(0)
+        return len(self._ancestors) - 1
+
+    def precedes(self, a: int, b: int) -> bool:
+        """Tell whether a must run before b."""
+        return bool(self._ancestors[b] >> a & 1)
+
+    def allows(self, before: Iterable[int], group: int) -> bool:
+        """Tell whether `group` can run after all of `before` without a cycle."""
+        return not any(self.precedes(group, b) for b in before if b != group)
+
+    def require(self, before: Iterable[int], group: int) -> None:
+        """Make `group` run after all of `before`; the caller asked `allows` first."""
+        added = 0
+        for b in before:
+            if b != group:
+                added |= self._ancestors[b] | 1 << b
+        if added & ~self._ancestors[group]:
+            self._ancestors[group] |= added
+            for other, ancestors in enumerate(self._ancestors):
+                if ancestors >> group & 1:
+                    self._ancestors[other] |= added | self._ancestors[group]
+
+    def sorted(self) -> list[int]:
+        """Return the groups, each after those that must precede it; ties in order of making."""
+        return sorted(range(len(self._ancestors)), key=lambda g: (self._ancestors[g].bit_count(), g))
+
+
+def reads(e: Expr) -> set[str]:
+    """Return the names of the buffers that e reads."""
+    return {load.buffer for load in loads(e)}

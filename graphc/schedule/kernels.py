@@ -1,0 +1,301 @@
+"""Groups to kernels: loops around lets, folds and stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.graph import Node
+from graphc.loopir import (
+    Call,
+    ContractKernel,
+    Expr,
+    Fold,
+    For,
+    Kernel,
+    Let,
+    Load,
+    Local,
+    LoopKernel,
+    Parameter,
+    Statement,
+    Store,
+)
+from graphc.schedule.elements import Elements, as_symbol, buffer_name, loads, loop_symbols
+from graphc.schedule.group import Group, folded_dims
+from graphc.schedule.rewrite import Loops, Rewriter, collapse, dims_of
+from graphc.symbolic import Dim, Symbol, Value, atoms, symbols
+
+CONTRACTION_DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class BuiltKernel:
+    """A kernel and the buffers for its parameters, in order."""
+
+    kernel: Kernel
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where values are: `read[name]` is the buffer an anchored node or source is read from, `written[n]` the
+    buffers its kernel stores it to (none: it lives in registers only), `dtype` every buffer's dtype."""
+
+    read: Mapping[str, str]
+    written: Mapping[Node, Sequence[str]]
+    dtype: Mapping[str, str]
+
+
+def build_kernel(group: Group, elements: Elements, places: Places) -> BuiltKernel:
+    """Return the kernel of a group that is not structured."""
+    if group.kind == "contract" and group.members[0].dtype in CONTRACTION_DTYPES:
+        return _contract_kernel(group, elements, places)
+    statements = _row_statements(group, elements, places) if group.inner else _flat_statements(group, elements, places)
+    return loop_kernel(statements, outer_loops(group), inner_loops(group), places, label(group))
+
+
+def outer_loops(group: Group) -> Loops:
+    """Return the loops over the group's domain."""
+    return [(as_symbol(s), e) for s, e in zip(group.outer_symbols, group.domain)]
+
+
+def inner_loops(group: Group) -> Loops:
+    """Return the loops over a row."""
+    return [(as_symbol(s), e) for s, e in zip(group.inner_symbols, group.inner)]
+
+
+def label(group: Group) -> str:
+    """Return what the kernel computes, for reports: its members' ops."""
+    return "+".join(n.op.name for n in group.members)
+
+
+def loop_kernel(statements: Sequence[Statement], outer: Loops, inner: Loops, places: Places, name: str) -> BuiltKernel:
+    """Return the kernel that runs `statements` in the outer loops, merged where memory is walked through as one.
+
+    Folds and Fors directly among the statements run over `inner` (merged likewise) when it is not empty; else
+    the last outer loop is the vector loop.
+    """
+    used = dims_of(statements)
+    outer, outer_replaced = collapse(outer, used)
+    inner, inner_replaced = collapse(inner, used)
+    rewriter = Rewriter(symbols=outer_replaced | inner_replaced)
+    body = tuple(map(rewriter.statement, statements))
+    if inner:
+        body = tuple(_over_row(s, inner) for s in body)
+    for depth, (variable, extent) in enumerate(reversed(outer)):
+        vector = depth == 0 and not inner
+        body = (For(variable, extent, body, parallel=depth == len(outer) - 1, vector=vector),)
+    naming = _Naming(body, places)
+    kernel = LoopKernel(naming.parameters, naming.sizes, tuple(map(naming.rewriter.statement, body)), name)
+    return BuiltKernel(kernel, naming.arguments)
+
+
+def _over_row(s: Statement, inner: Loops) -> Statement:
+    match s:
+        case Fold(name, combine, _, e, dtype, body):
+            return Fold(name, combine, tuple(inner), e, dtype, body)
+        case For(_, _, body, _, _):
+            for depth, (variable, extent) in enumerate(reversed(inner)):
+                body = (For(variable, extent, body, vector=depth == 0),)
+            return body[0]
+        case _:
+            return s
+
+
+class _Naming:
+    """Canonical names, so that kernels that differ in their buffers alone are the same kernel."""
+
+    def __init__(self, statements: Iterable[Statement | Expr], places: Places, loops: Loops | None = None) -> None:
+        statements = tuple(statements)
+        read: dict[str, None] = {}
+        written: dict[str, None] = {}
+        _collect_buffers(statements, read, written)
+        raw_to_buffer = {raw: places.read[raw] for raw in read}
+        ordered = list(dict.fromkeys([*raw_to_buffer.values(), *written]))
+        self.arguments = tuple(ordered)
+        parameter = {buffer: f"p{i}" for i, buffer in enumerate(ordered)}
+        self.parameters = tuple(Parameter(parameter[b], places.dtype[b], b in written) for b in ordered)
+        names = {raw: parameter[buffer] for raw, buffer in raw_to_buffer.items()} | parameter
+        locals_ = {name: f"v{i}" for i, name in enumerate(dict.fromkeys(_bound_names(statements)))}
+        self.rewriter = Rewriter(buffers=names, local_names=locals_)
+        used = dims_of(statements) | {e for _, e in _loops_of(statements)} | {e for _, e in loops or ()}
+        found = {s for d in used for s in symbols(d) if s.extent is None}
+        self.sizes = tuple(sorted(found, key=lambda s: s.name))
+
+
+def _bound_names(statements: Iterable[Statement | Expr]) -> Iterable[str]:
+    for s in statements:
+        match s:
+            case For(_, _, body, _, _):
+                yield from _bound_names(body)
+            case Let(name, _):
+                yield name
+            case Fold(name, _, _, _, _, body):
+                yield from _bound_names(body)
+                yield name
+
+
+def _loops_of(statements: Iterable[Statement | Expr]) -> Loops:
+    found: Loops = []
+    for s in statements:
+        match s:
+            case For(variable, extent, body, _, _):
+                found.append((variable, extent))
+                found += _loops_of(body)
+            case Fold(_, _, loops, _, _, _):
+                found += loops
+    return found
+
+
+def _collect_buffers(statements: Iterable[Statement | Expr], read: dict[str, None], written: dict[str, None]) -> None:
+    for s in statements:
+        match s:
+            case For(_, _, body, _, _):
+                _collect_buffers(body, read, written)
+            case Store(buffer, offset, e, _):
+                written[buffer] = None
+                _collect_buffers(_payloads(offset), read, written)
+                _collect_buffers([e], read, written)
+            case Let(_, e):
+                _collect_buffers([e], read, written)
+            case Fold(_, _, _, e, _, body):
+                _collect_buffers([*body, e], read, written)
+            case _:
+                read.update(dict.fromkeys(load.buffer for load in loads(s)))
+
+
+def _payloads(offset: Dim) -> list[Expr]:
+    """Return the expressions that a data-dependent offset is computed from."""
+    return [atom.payload for atom in atoms(offset) if isinstance(atom, Value)]  # type: ignore[misc]
+
+
+def _local(n: Node) -> Local:
+    return Local(f"v{n.serial}", n.dtype)
+
+
+def _taking_from_locals(known: Iterable[Node]) -> Rewriter:
+    """Return a rewriter that takes these members from locals instead of their buffers."""
+    by_name = {buffer_name(m): _local(m) for m in known}
+    return Rewriter(replace=lambda load: by_name.get(load.buffer))
+
+
+def _bind(n: Node, value: Expr) -> Let | Fold:
+    """Bind a member's local to its value; for a reduction, to the fold of it."""
+    if n.op.kind != "reduction":
+        return Let(_local(n).name, value)
+    loops = tuple((as_symbol(s), e) for s, e in zip(loop_symbols(folded_dims(n), "r"), folded_dims(n)))
+    assert n.op.fold is not None
+    return Fold(_local(n).name, n.op.fold, loops, value, n.dtype)
+
+
+def _stores(n: Node, group: Group, places: Places) -> list[Statement]:
+    return [Store(b, group.offset(n), _local(n)) for b in places.written.get(n, ())]
+
+
+def _flat_statements(group: Group, elements: Elements, places: Places) -> list[Statement]:
+    """Lets and folds of all members, then the stores: a store may overwrite what a later let would read."""
+    statements: list[Statement] = []
+    stores: list[Statement] = []
+    known: list[Node] = []
+    for n in group.members:
+        if n.op.kind == "contraction":
+            statements.append(_contraction_fold(n, group, elements))
+        else:
+            statements.append(_bind(n, _taking_from_locals(known).expr(group.element(n, elements))))
+        known.append(n)
+        stores += _stores(n, group, places)
+    return statements + stores
+
+
+def _contraction_fold(n: Node, group: Group, elements: Elements) -> Fold:
+    """Return the plain sum of products, for dtypes that have no contraction kernel."""
+    left, right, depth = contraction_operands(n, group, elements)
+    value = Call("multiply", (left, right), n.dtype)
+    return Fold(_local(n).name, "sum", (depth,), value, n.dtype)
+
+
+def _row_statements(group: Group, elements: Elements, places: Places) -> list[Statement]:
+    """One row: scalars and folds, and loops over the row for members with a value for each inner element.
+
+    Neighbouring row members share one loop; a fold, or a scalar that reads the loop's results, closes it.
+    """
+    statements: list[Statement] = []
+    scalar_stores: list[Statement] = []
+    scalars: list[Node] = []
+    open_members: list[Node] = []
+    lets: list[Statement] = []
+    stores: list[Statement] = []
+
+    def close() -> None:
+        if lets:
+            variable = as_symbol(group.inner_symbols[-1])
+            statements.append(For(variable, group.inner[-1], (*lets, *stores), vector=True))
+        for pending in (open_members, lets, stores):
+            pending.clear()
+
+    for n in group.members:
+        element = group.element(n, elements)
+        if group.is_inner(n):
+            lets.append(_bind(n, _taking_from_locals([*scalars, *open_members]).expr(element)))
+            open_members.append(n)
+            stores += _stores(n, group, places)
+            continue
+        if {buffer_name(m) for m in open_members} & {load.buffer for load in loads(element)}:
+            close()
+        statements.append(_bind(n, _taking_from_locals(scalars).expr(element)))
+        scalars.append(n)
+        scalar_stores += _stores(n, group, places)
+    close()
+    return statements + scalar_stores
+
+
+def contraction_operands(n: Node, group: Group, elements: Elements) -> tuple[Expr, Expr, tuple[Symbol, Dim]]:
+    """Return the left and right element of a contraction's products, and the loop (symbol, extent) of the sum."""
+    left, right = n.inputs
+    *batch, row, column = group.index(n)
+    extent = left.shape[-1]
+    [k] = loop_symbols((extent,), "k")
+    position: Dim = 0 if extent == 1 else k
+    left_index = (*_batch_index(left, batch), row, position)
+    right_index = (*_batch_index(right, batch), position, column)
+    return elements.read(left, left_index), elements.read(right, right_index), (as_symbol(k), extent)
+
+
+def _batch_index(operand: Node, batch: Sequence[Dim]) -> tuple[Dim, ...]:
+    """Return the batch index of an operand, right-aligned and broadcast as NumPy does."""
+    own = operand.shape[:-2]
+    return tuple(0 if d == 1 else i for d, i in zip(own, batch[len(batch) - len(own) :]))
+
+
+def _contract_kernel(group: Group, elements: Elements, places: Places) -> BuiltKernel:
+    c, *others = group.members
+    left, right, depth = contraction_operands(c, group, elements)
+    index, total = group.index(c), Local("sum", c.dtype)
+    epilogue: list[Statement] = []
+    stores: list[Statement] = [Store(b, group.offset(c), total) for b in places.written.get(c, ())]
+    known: list[Node] = []
+    for n in others:
+        take_sum = Rewriter(replace=lambda load: total if load.buffer == buffer_name(c) else None)
+        value = take_sum.expr(_taking_from_locals(known).expr(group.element(n, elements)))
+        epilogue.append(Let(_local(n).name, value))
+        known.append(n)
+        stores += _stores(n, group, places)
+    epilogue += stores
+    row = (as_symbol(index[-2]) if c.shape[-2] != 1 else Symbol("row", 1), c.shape[-2])
+    column = (as_symbol(index[-1]) if c.shape[-1] != 1 else Symbol("column", 1), c.shape[-1])
+    batch = [(as_symbol(i), d) for i, d in zip(index[:-2], c.shape[:-2]) if d != 1]
+    loops, replaced = collapse([*batch, row], dims_of([*epilogue, left, right]))
+    step = Rewriter(symbols=replaced)
+    items: list[Statement | Expr] = [step.expr(left), step.expr(right), *map(step.statement, epilogue)]
+    naming = _Naming(items, places, [*loops, column, depth])
+    rename = naming.rewriter
+    left, right = rename.expr(step.expr(left)), rename.expr(step.expr(right))
+    assert isinstance(left, Load) and isinstance(right, Load)
+    body = tuple(rename.statement(step.statement(s)) for s in epilogue)
+    *outer, merged_row = loops
+    kernel = ContractKernel(
+        naming.parameters, naming.sizes, tuple(outer), merged_row, column, depth, left, right, c.dtype,
+        body, label(group),  # type: ignore[arg-type]
+    )  # fmt: skip
+    return BuiltKernel(kernel, naming.arguments)

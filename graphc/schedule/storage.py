@@ -1,0 +1,146 @@
+"""Storage: which buffer each value lives in. Updates are written in place where every reader has read before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from graphc.graph import PLACEHOLDER, STATE, Graph, Node, aligned_copy
+from graphc.loopir import Buffer, Load
+from graphc.schedule.elements import Elements, buffer_name, loads, scalar_constant
+from graphc.schedule.fuse import Fusion, operand_sources
+from graphc.schedule.group import Group
+from graphc.schedule.kernels import Places, contraction_operands
+from graphc.schedule.results import copy_of
+
+
+@dataclass
+class Storage:
+    """Buffers by name; `read` maps a value's name to the buffer it is read from, `written` a node to its buffers."""
+
+    buffers: dict[str, Buffer] = field(default_factory=dict)
+    read: dict[str, str] = field(default_factory=dict)
+    written: dict[Node, list[str]] = field(default_factory=dict)
+
+    @property
+    def places(self) -> Places:
+        """The maps as kernels need them."""
+        return Places(self.read, self.written, {name: b.dtype for name, b in self.buffers.items()})
+
+    def add(self, buffer: Buffer, *values: Node) -> str:
+        """Add a buffer that the values are read from; return its name."""
+        self.buffers[buffer.name] = buffer
+        for n in values:
+            self.read[buffer_name(n)] = buffer.name
+        return buffer.name
+
+
+def choose_storage(graph: Graph, fusion: Fusion) -> Storage:
+    """Return the storage of every value that a kernel reads or a caller gets.
+
+    May add copying groups to `fusion`, and orders its groups so that states are overwritten after their readers.
+    """
+    storage = Storage()
+    for i, n in enumerate(graph.inputs):
+        storage.add(Buffer(f"in{i}", n.dtype, n.type.size, "input"), n)
+    for i, n in enumerate(graph.states):
+        storage.add(Buffer(f"state{i}", n.dtype, n.type.size, "state", source=n.attrs["state"]), n)
+    for i, n in enumerate(n for n in graph.nodes if n.op.kind == "source" and n.op not in (PLACEHOLDER, STATE)):
+        if scalar_constant(n) is None:
+            value = aligned_copy(n.attrs["value"])
+            storage.add(Buffer(f"const{i}", n.dtype, n.type.size, "constant", value=value), n)
+    for i, n in enumerate(graph.outputs):
+        storage.written[n] = [storage.add(Buffer(f"out{i}", n.dtype, n.type.size, "output"), n)]
+    for position, (state, new) in enumerate(graph.updates):
+        _store_update(state, new, position, fusion, storage)
+    _add_temporaries(fusion, storage)
+    return storage
+
+
+def group_loads(group: Group, elements: Elements) -> dict[Node, list[Load]]:
+    """Return what each member of a group that is not structured loads."""
+    result: dict[Node, list[Load]] = {}
+    for n in group.members:
+        if n.op.kind == "contraction":
+            left, right, _ = contraction_operands(n, group, elements)
+            result[n] = loads(left) + loads(right)
+        else:
+            result[n] = loads(group.element(n, elements))
+    return result
+
+
+def group_reads(group: Group, elements: Elements) -> set[str]:
+    """Return the names of the values that a group reads, its own members among them."""
+    if group.kind == "structured":
+        return {buffer_name(s) for s in operand_sources(group.members[0], elements)}
+    return {load.buffer for found in group_loads(group, elements).values() for load in found}
+
+
+def _store_update(state: Node, new: Node, position: int, fusion: Fusion, storage: Storage) -> None:
+    name = storage.read[buffer_name(state)]
+    group = fusion.home[new]
+    readers = {
+        g.number for g in fusion.groups if g is not group and buffer_name(state) in group_reads(g, fusion.elements)
+    }
+    in_place = fusion.order.allows(readers, group.number) and _reads_before_writing(group, state, new, fusion.elements)
+    if in_place:
+        fusion.order.require(readers, group.number)
+        storage.written[new] = [name]
+        storage.read[buffer_name(new)] = name
+        return
+    copy = copy_of(new, -1 - position)
+    fusion.elements.anchored.add(copy)
+    copying = fusion.place_alone(copy)
+    fusion.order.require(readers | {group.number}, copying.number)
+    storage.written[copy] = [name]
+
+
+def _reads_before_writing(group: Group, state: Node, new: Node, elements: Elements) -> bool:
+    """Tell whether a group reads the old state only at the element it then overwrites."""
+    if group.kind == "structured":
+        return buffer_name(state) not in group_reads(group, elements)
+    found = group_loads(group, elements)
+    written = False
+    for n in group.members:
+        reads = [load for load in found[n] if load.buffer == buffer_name(state)]
+        if reads and written and group.kind == "rows":
+            return False
+        if reads and n.op.kind == "contraction":
+            return False
+        if any(load.offset != group.offset(new) or load.guard is not None for load in reads):
+            return False
+        written = written or n is new
+    return True
+
+
+def _add_temporaries(fusion: Fusion, storage: Storage) -> None:
+    read: set[str] = set()
+    for group in fusion.groups:
+        own = {buffer_name(m) for m in group.members}
+        read |= group_reads(group, fusion.elements) - own
+        read |= {buffer_name(m) for m in _kept_row_members(group, fusion.elements)}
+    for group in fusion.groups:
+        for n in group.members:
+            if n in storage.written:
+                continue
+            if buffer_name(n) in read:
+                name = storage.add(Buffer(f"tmp{len(storage.buffers)}", n.dtype, n.type.size, "temporary"), n)
+                storage.written[n] = [name]
+
+
+def _kept_row_members(group: Group, elements: Elements) -> set[Node]:
+    """Return the row members that are read again after their loop over the row has ended."""
+    kept: set[Node] = set()
+    opened: dict[str, Node] = {}
+    closed: dict[str, Node] = {}
+    if group.kind != "rows":
+        return kept
+    found = group_loads(group, elements)
+    for n in group.members:
+        names = {load.buffer for load in found[n]}
+        if not group.is_inner(n) and names & opened.keys():
+            closed |= opened
+            opened = {}
+        kept |= {closed[name] for name in names & closed.keys()}
+        if group.is_inner(n):
+            opened[buffer_name(n)] = n
+    return kept
