@@ -1,5 +1,6 @@
-"""IR 1: what to compute. Data only."""
+"""IR 1: what to compute. Data, its printers, its verifier and its meaning."""
 
+from graphc.graph.attributes import bare_symbol, dims_of, substitute_dims, symbols_of
 from graphc.graph.evaluate import bind_dims, evaluate, evaluate_node, evaluate_nodes
 from graphc.graph.graph import Graph, substitute, topological_order
 from graphc.graph.node import Node, make_node
@@ -21,6 +22,7 @@ from graphc.graph.op import (
     register,
     register_builder,
 )
+from graphc.graph.printer import format_graph, format_python
 from graphc.graph.provenance import Provenance, inheriting, layer_scope
 from graphc.graph.provenance import current as current_provenance
 from graphc.graph.state import State, aligned_copy
@@ -32,6 +34,7 @@ from graphc.graph.types import (
     same_dim,
     shape_text,
 )
+from graphc.graph.verify import inferred_type, verify_graph
 
 __all__ = [
     "CONSTANT",
@@ -47,6 +50,7 @@ __all__ = [
     "aligned_copy",
     "apply",
     "as_node",
+    "bare_symbol",
     "bind_dims",
     "broadcast_dims",
     "broadcast_shapes",
@@ -54,9 +58,13 @@ __all__ = [
     "constant",
     "constant_value",
     "current_provenance",
+    "dims_of",
     "evaluate",
     "evaluate_node",
     "evaluate_nodes",
+    "format_graph",
+    "format_python",
+    "inferred_type",
     "inheriting",
     "is_constant",
     "layer_scope",
@@ -70,5 +78,8 @@ __all__ = [
     "same_dim",
     "shape_text",
     "substitute",
+    "substitute_dims",
+    "symbols_of",
     "topological_order",
+    "verify_graph",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from graphc.graph.node import Node
 from graphc.graph.op import CONSTANT, PLACEHOLDER, REGISTRY, STATE
 from graphc.graph.printer import format_graph
 from graphc.graph.types import TensorType
+from graphc.symbolic import Symbol
 
 
 def verify_graph(graph: Graph) -> None:
@@ -85,7 +86,7 @@ def _fits(state: Node, new: Node) -> bool:
 
 def _symbol_problems(graph: Graph) -> Iterator[str]:
     bound = {bare_symbol(dim) for n in graph.inputs for dim in n.shape}
-    reported = set()
+    reported: set[Symbol] = set()
     for n in (*graph.inputs, *graph.nodes):
         for symbol in sorted(symbols_of(n) - bound - reported, key=lambda s: s.name):
             reported.add(symbol)
