@@ -87,11 +87,8 @@ def _divide_whole(x: Array, y: Array) -> Array:
 def _power(x: Array, y: Array) -> Array:
     if is_float(x.dtype.name):
         return np.asarray(np.power(x, y))
-    negative = y < 0
-    whole = np.power(x, np.where(negative, 0, y).astype(y.dtype))
-    # An integer to a negative power truncates: only 1 and -1 have a nonzero inverse.
-    inverse = np.where(x == 1, 1, np.where(x == -1, np.where(y % 2 == 0, 1, -1), 0))
-    return np.asarray(np.where(negative, inverse, whole).astype(x.dtype))
+    # A negative exponent of an integer counts as 0.
+    return np.asarray(np.power(x, np.maximum(y, 0).astype(y.dtype)))
 
 
 MEANING: dict[str, Callable[..., Any]] = {
