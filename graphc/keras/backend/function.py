@@ -1,0 +1,165 @@
+"""K.function: a callable that computes tensors and updates variables, compiled once for each learning phase."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import graphc
+from graphc import dtypes, graph, ops
+from graphc.errors import GraphError, ShapeError
+from graphc.graph import PLACEHOLDER, Node, shape_text
+from graphc.keras.backend import phase
+from graphc.keras.backend.tensor import Tensor, Variable, as_node
+from graphc.symbolic import Polynomial, Symbol
+
+Array = np.ndarray[Any, Any]
+_printed: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()
+
+
+def print_tensor(x: Any, message: str = "") -> Tensor:
+    """Return x as a new tensor; a K.function that computes it prints `message` and its value to standard error."""
+    n = ops.identity(as_node(x))
+    _printed[n] = message
+    return Tensor(n)
+
+
+class Function:
+    """Computes `outputs` and applies `updates` for given values of `inputs`.
+
+    `inputs` may hold the learning phase, intermediate tensors and variables: the value given stands in their place.
+    Outputs, and the new values of all updates, see variables as they are before the call.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        updates: Sequence[Any] | None = None,
+        name: str | None = None,
+        feed_dict: Mapping[Tensor, Any] | None = None,
+        fetches: Sequence[Any] | Any = (),
+    ) -> None:
+        for what, given in (("inputs", inputs), ("outputs", outputs), ("updates", updates or ())):
+            if not isinstance(given, (list, tuple)):
+                raise TypeError(f"`{what}` of a backend function should be a list or tuple, not {type(given).__name__}")
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        self.name = name
+        self.feed_dict = feed_dict if feed_dict is not None else {}
+        fetched = fetches if isinstance(fetches, list) else [fetches] if isinstance(fetches, Tensor) else list(fetches)
+        self._updates = _merge([*(updates or ()), *(f for f in fetched if isinstance(f, tuple))])
+        self._output_nodes = [as_node(o) for o in self.outputs]
+        self._phase_position = next(
+            (i for i, x in enumerate(self.inputs) if not isinstance(x, Tensor) or phase.is_phase(x.node)), None
+        )
+        roots = (*self._output_nodes, *(new for _, new in self._updates))
+        self._depends_on_phase = any(phase.reached_from(n) for n in roots)
+        self._prints = [n for n in graph.topological_order(roots) if n in _printed] if _printed else []
+        self._executables: dict[tuple[Any, ...], Callable[..., list[Array]]] = {}
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Array]:
+        """Return the list of the outputs' values. Raises ShapeError where a value does not fit its input."""
+        if not isinstance(inputs, (list, tuple)):
+            raise TypeError("`inputs` should be a list or tuple.")
+        if len(inputs) < len(self.inputs):
+            raise GraphError(f"the function has {len(self.inputs)} inputs; {len(inputs)} values were given")
+        training, fed, arrays = 0, [], []
+        for position, (x, value) in enumerate(zip(self.inputs, inputs)):
+            if position == self._phase_position:
+                training = int(bool(np.asarray(value))) if value is not None else 0
+            elif value is None:
+                fed.append(None)
+            elif isinstance(value, Tensor):
+                fed.append(value.node)
+            else:
+                fed.append(x)
+                arrays.append(_as_array(x, value))
+        arrays.extend(_as_array(x, value) for x, value in self.feed_dict.items())
+        values = self._prepare(training, tuple(fed))(*arrays)
+        for n, value in zip(self._prints, values[len(self.outputs) :]):
+            print(_printed[n], value, file=sys.stderr)
+        return values[: len(self.outputs)] if self._prints else values
+
+    def executable(self, training: int = 0) -> Any:
+        """Return the compiled program for learning phase 0 or 1.
+
+        Its arguments are arrays for `inputs` without the learning phase, in their order.
+        """
+        return self._prepare(training, tuple(x for i, x in enumerate(self.inputs) if i != self._phase_position))
+
+    def _prepare(self, training: int, fed: tuple[Any, ...]) -> Callable[..., list[Array]]:
+        training = training if self._depends_on_phase else 0
+        key = (training, *fed)
+        if key not in self._executables:
+            self._executables[key] = self._compile(training, fed)
+        return self._executables[key]
+
+    def _compile(self, training: int, fed: tuple[Any, ...]) -> Callable[..., list[Array]]:
+        givens: dict[Node, Node] = {n: graph.constant(training, n.dtype) for n in phase.phases()}
+        placeholders = []
+        tensors = [x for i, x in enumerate(self.inputs) if i != self._phase_position]
+        for x, source in [*zip(tensors, fed), *((x, x) for x in self.feed_dict)]:
+            if isinstance(source, Node):
+                givens[x.node] = ops.cast(source, x.node.dtype)
+            elif source is not None:
+                placeholders.append(_input_node(x, givens))
+        program: Callable[..., list[Array]] = graphc.function(
+            placeholders, [*self._output_nodes, *self._prints], self._updates, givens=givens, name=self.name
+        )
+        return program
+
+
+def _input_node(x: Tensor, givens: dict[Node, Node]) -> Node:
+    """Return the placeholder fed for `x`; where `x` is computed, a new one that stands in its place."""
+    if x.node.op is PLACEHOLDER:
+        return x.node
+    shape = tuple(d if isinstance(d, int) or _is_symbol(d) else None for d in x.node.shape)
+    givens[x.node] = graphc.placeholder(shape, x.node.dtype, x.name.removesuffix(":0"))
+    return givens[x.node]
+
+
+def _is_symbol(dim: Polynomial) -> bool:
+    [monomial] = dim.terms if len(dim.terms) == 1 else [()]
+    return len(monomial) == 1 and isinstance(monomial[0], Symbol) and dim.terms[monomial] == 1
+
+
+def _as_array(x: Tensor, value: Any) -> Array:
+    """Return the value as an array of the input's dtype, cast as Keras casts what it is fed."""
+    if isinstance(value, np.ndarray) and value.dtype.name == x.node.dtype:
+        return value
+    return np.asarray(value.toarray() if hasattr(value, "tocoo") else value, dtypes.numpy_dtype(x.node.dtype))
+
+
+def _merge(updates: Sequence[Any]) -> list[tuple[Node, Node]]:
+    """Return (state node, new value) pairs; updates of one variable are applied one after the other."""
+    merged: dict[Node, Node] = {}
+    for pair in updates:
+        x, new = pair
+        if not isinstance(x, Variable):
+            raise GraphError(f"only variables can be updated, not {x!r}")
+        value = ops.cast(as_node(new, x.node), x.node.dtype)
+        if x.node in merged:
+            (value,) = graph.substitute((value,), {x.node: merged[x.node]})
+        if value.rank != x.node.rank or any(isinstance(a, int) and a != b for a, b in zip(value.shape, x.node.shape)):
+            raise ShapeError(f"the update of '{x.name}', {x.node.type}, has the other shape {shape_text(value.shape)}")
+        merged[x.node] = value
+    return list(merged.items())
+
+
+def function(
+    inputs: Sequence[Any], outputs: Sequence[Any], updates: Sequence[Any] | None = None, **kwargs: Any
+) -> Function:
+    """Return a callable of a list of values for `inputs` that returns the list of `outputs`' values.
+
+    `updates` is a list of (variable, new value). `feed_dict` (tensor -> value, read at each call) and `fetches`
+    (more updates) are accepted as in Keras on TensorFlow. Raises ValueError for other keyword arguments.
+    """
+    for key in kwargs:
+        if key not in ("name", "feed_dict", "fetches"):
+            raise ValueError(f"Invalid argument '{key}' passed to K.function")
+    return Function(inputs, outputs, updates, **kwargs)

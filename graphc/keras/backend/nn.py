@@ -1,0 +1,116 @@
+"""Activation functions, dropout and what layers of neurons share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import ops
+from graphc.keras.backend.common import normalize_data_format
+from graphc.keras.backend.random import random_state
+from graphc.keras.backend.shape import as_dims
+from graphc.keras.backend.tensor import Tensor, as_node, as_nodes
+from graphc.keras.utils.generic_utils import transpose_shape
+
+
+def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Tensor:
+    """Return x above the threshold (limited to `max_value`), alpha * (x - threshold) at and below it."""
+    n = as_node(x)
+    above = ops.relu(n) if threshold == 0 else ops.where(ops.greater(n, threshold), n, 0.0)
+    if max_value is not None:
+        above = ops.clip(above, 0.0, max_value)
+    if np.ndim(alpha) == 0 and alpha == 0:
+        return Tensor(above)
+    return Tensor(above - as_node(alpha, n) * ops.relu(threshold - n))
+
+
+def elu(x: Any, alpha: float = 1.0) -> Tensor:
+    """Return x where it is positive, alpha * (exp(x) - 1) elsewhere."""
+    return Tensor(ops.elu(as_node(x), alpha))
+
+
+def softmax(x: Any, axis: int = -1) -> Tensor:
+    """Return exp(x) / sum(exp(x)) over the axis, without overflow."""
+    return Tensor(ops.softmax(as_node(x), axis))
+
+
+def softplus(x: Any) -> Tensor:
+    """Return log(1 + exp(x)), without overflow."""
+    return Tensor(ops.softplus(as_node(x)))
+
+
+def softsign(x: Any) -> Tensor:
+    """Return x / (1 + |x|)."""
+    n = as_node(x)
+    return Tensor(n / (ops.absolute(n) + 1.0))
+
+
+def sigmoid(x: Any) -> Tensor:
+    """Return 1 / (1 + exp(-x))."""
+    return Tensor(ops.sigmoid(as_node(x)))
+
+
+def hard_sigmoid(x: Any) -> Tensor:
+    """Return 0.2 * x + 0.5, limited to [0, 1]."""
+    return Tensor(ops.clip(as_node(x) * 0.2 + 0.5, 0.0, 1.0))
+
+
+def tanh(x: Any) -> Tensor:
+    """Return the hyperbolic tangent."""
+    return Tensor(ops.tanh(as_node(x)))
+
+
+def dropout(x: Any, level: float, noise_shape: Any = None, seed: int | None = None) -> Tensor:
+    """Return x with a random share `level` of its elements zero and the others divided by 1 - level.
+
+    `noise_shape` (None for a size of x) is the shape of the decision: axes of size 1 are dropped or kept as a whole.
+    Raises ValueError where level is outside [0, 1).
+    """
+    if not 0.0 <= level < 1.0:
+        raise ValueError(f"the level of dropout must be in [0, 1). Received: {level}")
+    n = as_node(x)
+    shape = n.shape
+    if noise_shape is not None:
+        shape = as_dims([d if s is None else s for s, d in zip(noise_shape, n.shape)])
+    noise = ops.random_uniform(shape, random_state(seed), 0.0, 1.0, n.dtype)
+    return Tensor(ops.where(ops.greater_equal(noise, level), n * (1.0 / (1.0 - level)), 0.0))
+
+
+def l2_normalize(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
+    """Return x divided by its Euclidean norm over the axis (all elements for None); norms below 1e-6 count as 1e-6."""
+    n = as_node(x)
+    total = ops.sum(ops.square(n), tuple(axis) if isinstance(axis, (list, tuple)) else axis, True)
+    return Tensor(n * ops.rsqrt(ops.maximum(total, as_node(1e-12, n))))
+
+
+def in_top_k(predictions: Any, targets: Any, k: int) -> Tensor:
+    """Tell for each row whether fewer than k classes score above the target class; ties at the k-th place count.
+
+    `predictions` has shape (batch, classes), `targets` (batch,) holds classes.
+    """
+    scores, classes = as_node(predictions), ops.cast(as_node(targets), "int64")
+    of_target = ops.take_along_axis(scores, ops.expand_dims(classes, 1), 1)
+    above = ops.sum(ops.cast(ops.greater(scores, of_target), "int32"), 1)
+    return Tensor(ops.less(above, k))
+
+
+def one_hot(indices: Any, num_classes: int) -> Tensor:
+    """Return zeros with a one at each index, in a new last axis of size `num_classes`."""
+    return Tensor(ops.one_hot(as_node(indices), num_classes))
+
+
+def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Tensor:
+    """Return x plus a bias for each channel, or for each position and channel.
+
+    Raises ValueError where the bias has neither 1 axis nor one less than x.
+    """
+    data_format = normalize_data_format(data_format)
+    n, b = as_nodes(x, bias)
+    if b.rank not in (1, n.rank - 1):
+        raise ValueError(f"Unexpected bias dimensions {b.rank}, expect to be 1 or {n.rank - 1} dimensions")
+    if n.rank > 2:
+        shape = (1,) * (n.rank - 1) + b.shape if b.rank == 1 else (1, *b.shape)
+        b = ops.reshape(b, transpose_shape(shape, data_format, tuple(range(1, n.rank - 1))))
+    return Tensor(n + b)
