@@ -1,4 +1,4 @@
-"""Every op, one record each, by its NumPy name."""
+"""Every op, one record each, by its NumPy name. Builders take nodes, arrays and Python numbers and return nodes."""
 
 from graphc.ops.arithmetic import (
     absolute,
@@ -46,9 +46,67 @@ from graphc.ops.comparison import (
     right_shift,
     where,
 )
-from graphc.ops.control import identity, stop_gradient
-from graphc.ops.create import arange, dimension, eye, full, full_like, ones, ones_like, zeros, zeros_like
-from graphc.ops.linalg import dot, matmul, tensordot
+from graphc.ops.control import (
+    identity,
+    stop_gradient,
+)
+from graphc.ops.create import (
+    arange,
+    dimension,
+    eye,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from graphc.ops.index import (
+    flip,
+    gather,
+    get_item,
+    in_top_k,
+    one_hot,
+    scatter_add,
+    slice,
+    take_along_axis,
+    top_k,
+)
+from graphc.ops.join import (
+    concatenate,
+    pad,
+    split,
+    stack,
+)
+from graphc.ops.linalg import (
+    dot,
+    matmul,
+    tensordot,
+)
+from graphc.ops.nn import (
+    elu,
+    gelu,
+    hard_sigmoid,
+    l2_normalize,
+    leaky_relu,
+    log_softmax,
+    relu,
+    selu,
+    sigmoid_cross_entropy,
+    softmax,
+    softmax_cross_entropy,
+    softplus,
+    softsign,
+    swish,
+)
+from graphc.ops.random import (
+    random_bernoulli,
+    random_bits,
+    random_normal,
+    random_state,
+    random_truncated_normal,
+    random_uniform,
+)
 from graphc.ops.reduce import (
     all,
     any,
@@ -63,6 +121,10 @@ from graphc.ops.reduce import (
     sum,
     sum_to,
     var,
+)
+from graphc.ops.scan import (
+    cumprod,
+    cumsum,
 )
 from graphc.ops.shape import (
     broadcast_to,
@@ -96,3 +158,20 @@ from graphc.ops.transcendental import (
     tan,
     tanh,
 )
+
+__all__ = [
+    "absolute", "add", "add_n", "all", "any", "arange", "arccos", "arcsin", "arctan", "arctan2", "argmax", "argmin",
+    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast_to", "cast", "ceil", "clip",
+    "concatenate", "cos", "cosh", "cumprod", "cumsum", "dimension", "divide", "dot", "elu", "equal", "erf",
+    "erfinv", "exp", "expand_dims", "expm1", "eye", "flatten", "flip", "floor", "floor_divide", "full", "full_like",
+    "gather", "gelu", "get_item", "greater", "greater_equal", "hard_sigmoid", "identity", "in_top_k", "isfinite",
+    "isinf", "isnan", "l2_normalize", "leaky_relu", "left_shift", "less", "less_equal", "log", "log1p",
+    "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "max",
+    "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative", "not_equal", "one_hot", "ones",
+    "ones_like", "pad", "power", "prod", "random_bernoulli", "random_bits", "random_normal", "random_state",
+    "random_truncated_normal", "random_uniform", "reciprocal", "relu", "remainder", "repeat", "reshape",
+    "right_shift", "rint", "round", "rsqrt", "scatter_add", "selu", "sigmoid", "sigmoid_cross_entropy", "sign",
+    "sin", "sinh", "slice", "softmax", "softmax_cross_entropy", "softplus", "softsign", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "sum_to", "swapaxes", "swish", "take_along_axis",
+    "tan", "tanh", "tensordot", "tile", "top_k", "transpose", "var", "where", "zeros", "zeros_like",
+]  # fmt: skip

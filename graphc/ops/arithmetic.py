@@ -9,7 +9,7 @@ import numpy as np
 from graphc import dtypes, ops
 from graphc.graph import Node, Op, TensorType, apply, as_node, constant_value, register
 from graphc.loopir import Call, Expr
-from graphc.ops.define import Array, Operand, between, binary, builder, operands, promoted, unary
+from graphc.ops.define import Array, Operand, Unary, between, binary, builder, operands, promoted, unary
 from graphc.ops.lowering import LoadInput, Position
 
 
@@ -71,7 +71,8 @@ maximum = binary(
 )
 power = binary(
     "power", _power_ref, "x to the power y; a negative exponent of an integer counts as 0.", _power_grad, cost=25,
-    samples=(between(0.5, 2.0, (3, 5), (3, 5)), between(0.5, 2.0, (2, 1, 4), (3, 1)), *operands("integer", (3, 5), (5,))[:1]),
+    samples=(between(0.5, 2.0, (3, 5), (3, 5)), between(0.5, 2.0, (2, 1, 4), (3, 1)),
+             *operands("integer", (3, 5), (5,))[:1]),
 )  # fmt: skip
 arctan2 = binary(
     "arctan2", np.arctan2, "The angle of the point (y, x), given y first.", _arctan2_grad, "float", cost=25
@@ -79,7 +80,7 @@ arctan2 = binary(
 
 negative = unary("negative", np.negative, "-x.", lambda n, g: (-g,), "number")
 absolute = unary("absolute", np.absolute, "|x|.", lambda n, g: (g * ops.sign(n.inputs[0]),), "number")
-sign = unary("sign", np.sign, "-1, 0 or 1 as x is below, at or above zero; nan for nan.", accepts="number")
+sign: Unary = unary("sign", np.sign, "-1, 0 or 1 as x is below, at or above zero; nan for nan.", accepts="number")
 floor = unary("floor", np.floor, "The greatest integer not above x.")
 ceil = unary("ceil", np.ceil, "The least integer not below x.")
 rint = unary("rint", np.rint, "The nearest integer; halves go to the even one.")

@@ -1,5 +1,7 @@
 """Arrays made of nothing: counts, filled arrays, ranges."""
 
+# mypy: disable-error-code="misc"
+# (the functions of a Primitive are rules, not methods: they have no self)
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ from graphc.ops.lowering import LoadInput, Position, as_value
 from graphc.symbolic import Dim, ceildiv
 
 
-class Dimension(Primitive, name="dimension", kind="elementwise"):
+class Dimension(Primitive, name="dimension", kind="movement"):
     """A dim, or algebra on dims, as a scalar: the number of rows of this call's batch."""
 
     def infer(value: Dim, dtype: str) -> TensorType:
@@ -32,7 +34,7 @@ class Dimension(Primitive, name="dimension", kind="elementwise"):
     samples = (lambda rng: ((), {"value": 7, "dtype": "float32"}), lambda rng: ((), {"value": 3, "dtype": "int64"}))
 
 
-class Iota(Primitive, name="iota", kind="elementwise"):
+class Iota(Primitive, name="iota", kind="movement"):
     """The numbers 0, 1, ... size - 1."""
 
     def infer(size: Dim, dtype: str) -> TensorType:

@@ -43,6 +43,11 @@ def less(a: Dim, b: Dim) -> Expr:
     return Call("less", (as_value(a), as_value(b)), "bool")
 
 
+def at_least(a: Dim, b: Dim) -> Expr:
+    """Return the condition a >= b."""
+    return Call("less_equal", (as_value(b), as_value(a)), "bool")
+
+
 def equal(a: Dim, b: Dim) -> Expr:
     """Return the condition a == b; a Const where the algebra decides it."""
     if a == b:

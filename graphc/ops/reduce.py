@@ -48,7 +48,12 @@ def _lower(n: Node, index: Position, load: LoadInput) -> Expr:
 
 
 def _fold(
-    name: str, doc: str, ref: Callable[..., Any], dtype: str | None, grad: Gradient | None, needs_one: bool
+    name: str,
+    doc: str,
+    ref: Callable[..., Any],
+    needs_one: bool = False,
+    dtype: str | None = None,
+    grad: Gradient | None = None,
 ) -> Op:
     """Register the reduction whose combiner is `name`; `needs_one`: it has no value over no elements."""
 
@@ -57,9 +62,6 @@ def _fold(
             raise ShapeError(f"has no value over no elements: axes {axes} of {x}")
         return TensorType(reduced_shape(x.shape, axes, keepdims), dtype or x.dtype)
 
-    def reference(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
-        return ref(x, axes, keepdims)
-
     accepts: Accepts = "bool" if dtype == "bool" else "number"
     samples = (
         *operands(accepts, (3, 5), axes=(1,), keepdims=False),
@@ -67,9 +69,15 @@ def _fold(
         *operands(accepts, (2, 3, 5), axes=(0, 1, 2), keepdims=False),
         *operands(accepts, (3, 1), axes=(1,), keepdims=False),
     )
-    return register(
-        Op(name, "reduction", doc, infer, in_compute_dtype(reference), grad, _lower, fold=name, samples=samples)
-    )
+    return register(Op(name, "reduction", doc, infer, in_compute_dtype(ref), grad, _lower, fold=name, samples=samples))
+
+
+def _plain(fold: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x, axes, keepdims: fold(x, axes, keepdims=keepdims)
+
+
+def _typed(fold: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x, axes, keepdims: fold(x, axes, dtype=x.dtype, keepdims=keepdims)
 
 
 def _position(find: Callable[..., Any]) -> Callable[..., Any]:
@@ -104,54 +112,30 @@ def _extremum_grad(n: Node, g: Node) -> tuple[Node | None, ...]:
     return (chosen * (spread(g, n) / sum(chosen, axes, keepdims=True)),)
 
 
-_SUM = _fold(
-    "sum",
-    "The sum, in the operand's dtype.",
-    lambda x, axes, keepdims: np.sum(x, axes, dtype=x.dtype, keepdims=keepdims),
-    None,
-    _sum_grad,
-    False,
-)
-_PROD = _fold(
-    "prod",
-    "The product, in the operand's dtype.",
-    lambda x, axes, keepdims: np.prod(x, axes, dtype=x.dtype, keepdims=keepdims),
-    None,
-    _prod_grad,
-    False,
-)
+_SUM = _fold("sum", "The sum, in the operand's dtype.", _typed(np.sum), grad=_sum_grad)
+_PROD = _fold("prod", "The product, in the operand's dtype.", _typed(np.prod), grad=_prod_grad)
 _MAX = _fold(
-    "max",
-    "The greatest; nan where there is one. Ties share the gradient.",
-    lambda x, axes, keepdims: np.max(x, axes, keepdims=keepdims),
-    None,
-    _extremum_grad,
-    True,
+    "max", "The greatest; nan where there is one. Ties share the gradient.", _plain(np.max), True, grad=_extremum_grad
 )
 _MIN = _fold(
-    "min",
-    "The least; nan where there is one. Ties share the gradient.",
-    lambda x, axes, keepdims: np.min(x, axes, keepdims=keepdims),
-    None,
-    _extremum_grad,
-    True,
+    "min", "The least; nan where there is one. Ties share the gradient.", _plain(np.min), True, grad=_extremum_grad
 )
-_ANY = _fold(
-    "any", "Whether one is true.", lambda x, axes, keepdims: np.any(x, axes, keepdims=keepdims), "bool", None, False
-)
-_ALL = _fold(
-    "all", "Whether all are true.", lambda x, axes, keepdims: np.all(x, axes, keepdims=keepdims), "bool", None, False
-)
+_ANY = _fold("any", "Whether one is true.", _plain(np.any), dtype="bool")
+_ALL = _fold("all", "Whether all are true.", _plain(np.all), dtype="bool")
 _ARGMAX = _fold(
     "argmax",
-    "The position of the first greatest (the first nan where there is one), row-major over the axes.",
+    "The row-major position of the first greatest, or of the first nan.",
     _position(np.argmax),
-    "int64",
-    None,
     True,
+    dtype="int64",
 )
-_ARGMIN = _fold("argmin", "The position of the first least (the first nan where there is one), row-major over the axes.",
-                _position(np.argmin), "int64", None, True)  # fmt: skip
+_ARGMIN = _fold(
+    "argmin",
+    "The row-major position of the first least, or of the first nan.",
+    _position(np.argmin),
+    True,
+    dtype="int64",
+)
 
 
 def _reduce(op: Op, x: Operand, axis: Axis, keepdims: bool) -> Node:

@@ -10,7 +10,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 _erf = np.frompyfunc(math.erf, 1, 1)
 
-# Rational approximations of the normal quantile: M. J. Wichura, Algorithm AS 241 (PPND16), Applied Statistics 37 (1988).
+# Rational approximations of the normal quantile: M. J. Wichura, Algorithm AS 241, Applied Statistics 37 (1988).
 _CENTRE = (
     (2509.0809287301226727, 33430.575583588128105, 67265.770927008700853, 45921.953931549871457,
      13731.693765509461125, 1971.5909503065514427, 133.14166789178437745, 3.387132872796366608),

@@ -10,7 +10,7 @@ import numpy as np
 from graphc import ops
 from graphc.graph import Node
 from graphc.ops import special
-from graphc.ops.define import Array, Gradient, between, unary
+from graphc.ops.define import Array, Gradient, Unary, between, unary
 
 _ROOT_PI = math.sqrt(math.pi)
 _POSITIVE = (between(0.5, 3.0, (3, 5)),)
@@ -47,7 +47,7 @@ erf = unary("erf", special.erf, "The error function, 2 / sqrt(pi) times the inte
 erfinv = unary("erfinv", special.erfinv, "The inverse of erf; infinite at -1 and 1.",
                _derivative(lambda x, n: exp(n * n) * (_ROOT_PI / 2.0)), cost=30, samples=_INSIDE)  # fmt: skip
 sin = unary("sin", np.sin, "The sine.", _derivative(lambda x, n: cos(x)), cost=15)
-cos = unary("cos", np.cos, "The cosine.", _derivative(lambda x, n: -sin(x)), cost=15)
+cos: Unary = unary("cos", np.cos, "The cosine.", _derivative(lambda x, n: -sin(x)), cost=15)
 tan = unary("tan", np.tan, "The tangent.", _derivative(lambda x, n: n * n + 1.0), cost=25, samples=_INSIDE)
 arcsin = unary("arcsin", np.arcsin, "The angle in [-pi / 2, pi / 2] whose sine is x.",
                _derivative(lambda x, n: ops.rsqrt(1.0 - x * x)), cost=20, samples=_INSIDE)  # fmt: skip
@@ -56,4 +56,4 @@ arccos = unary("arccos", np.arccos, "The angle in [0, pi] whose cosine is x.",
 arctan = unary("arctan", np.arctan, "The angle in [-pi / 2, pi / 2] whose tangent is x.",
                lambda n, g: (g / (n.inputs[0] * n.inputs[0] + 1.0),), cost=20)  # fmt: skip
 sinh = unary("sinh", np.sinh, "The hyperbolic sine.", _derivative(lambda x, n: cosh(x)), cost=20)
-cosh = unary("cosh", np.cosh, "The hyperbolic cosine.", _derivative(lambda x, n: sinh(x)), cost=20)
+cosh: Unary = unary("cosh", np.cosh, "The hyperbolic cosine.", _derivative(lambda x, n: sinh(x)), cost=20)

@@ -1,0 +1,105 @@
+"""Gradients: reverse mode over the graph. Each op is asked for its own rule; a composite without one is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from graphc import dtypes, ops
+from graphc.errors import GradientError, ShapeError
+from graphc.graph import Node, State, as_node, inheriting, shape_text
+
+
+def gradients(
+    loss: Node,
+    wrt: Sequence[Node | State],
+    grad_loss: Node | None = None,
+    disconnected: Literal["zero", "error"] = "zero",
+) -> list[Node]:
+    """Return d loss / d w for each w of `wrt`, of w's shape and dtype.
+
+    A loss that is not a scalar counts as the sum of its elements, weighted by `grad_loss` (of loss's shape) where that
+    is given. A w that the loss does not depend on differentiably gets zeros, or with disconnected="error" raises
+    GradientError; so does a loss that is not floating.
+    """
+    if not dtypes.is_float(loss.dtype):
+        raise GradientError(f"a gradient needs a floating loss, not {loss.type}")
+    if grad_loss is not None and as_node(grad_loss, loss).shape != loss.shape:
+        raise ShapeError(f"grad_loss has shape {shape_text(grad_loss.shape)}, the loss {shape_text(loss.shape)}")
+    wanted = [w.node if isinstance(w, State) else w for w in wrt]
+    seed = ops.ones_like(loss) if grad_loss is None else ops.cast(as_node(grad_loss, loss), loss.dtype)
+    cotangents = _backpropagate(loss, seed, wanted, boundary=())
+    return [_finished(w, cotangents.get(w), disconnected) for w in wanted]
+
+
+def _finished(w: Node, cotangent: Node | None, disconnected: str) -> Node:
+    if cotangent is not None:
+        return cotangent
+    if disconnected == "error":
+        place = f" [{w.provenance}]" if str(w.provenance) else ""
+        raise GradientError(f"the loss does not depend differentiably on {w!r}{place}")
+    return ops.zeros_like(w)
+
+
+def _backpropagate(root: Node, seed: Node, wanted: Sequence[Node], boundary: Iterable[Node]) -> dict[Node, Node]:
+    """Return the cotangents of the wanted nodes that `root` depends on; nothing is looked at behind the boundary."""
+    order = _order(root, frozenset(boundary))
+    needed = _dependents(order, frozenset(wanted), frozenset(boundary))
+    cotangents: dict[Node, Node] = {root: seed} if root in needed else {}
+    leaves = frozenset(boundary)
+    for n in reversed(order):
+        g = cotangents.get(n)
+        if g is None or n in leaves or not any(i in needed for i in n.inputs):
+            continue
+        with inheriting(n.provenance):
+            for source, contribution in _contributions(n, g):
+                if source in needed:
+                    previous = cotangents.get(source)
+                    cotangents[source] = contribution if previous is None else ops.add(previous, contribution)
+    return {w: cotangents[w] for w in wanted if w in cotangents}
+
+
+def _contributions(n: Node, g: Node) -> Iterable[tuple[Node, Node]]:
+    """Yield (input, cotangent) for each input that a gradient flows to."""
+    if n.op.grad is not None:
+        for source, contribution in zip(n.inputs, n.op.grad(n, g), strict=True):
+            if contribution is not None and dtypes.is_float(source.dtype):
+                yield source, _fitted(n, source, contribution)
+    elif n.op.expand is not None:
+        inputs = tuple(dict.fromkeys(n.inputs))
+        yield from _backpropagate(n.op.expand(*n.inputs, **n.attrs), g, inputs, inputs).items()
+
+
+def _fitted(n: Node, source: Node, contribution: Node) -> Node:
+    """Return the cotangent; raises GradientError where a rule gave one of another type than its input's."""
+    if contribution.dtype != source.dtype or contribution.rank != source.rank:
+        raise GradientError(f"the gradient rule of '{n.op.name}' gave {contribution.type} for an input {source.type}")
+    return contribution
+
+
+def _order(root: Node, boundary: frozenset[Node]) -> list[Node]:
+    """Return what the root needs, producers first, with the boundary's nodes as leaves."""
+    order: list[Node] = []
+    done: set[Node] = set()
+    stack: list[tuple[Node, bool]] = [(root, False)]
+    while stack:
+        n, is_expanded = stack.pop()
+        if n in done:
+            continue
+        if is_expanded or n in boundary:
+            done.add(n)
+            order.append(n)
+            continue
+        stack.append((n, True))
+        stack.extend((i, False) for i in reversed(n.inputs) if i not in done)
+    return order
+
+
+def _dependents(order: Sequence[Node], wanted: frozenset[Node], boundary: frozenset[Node]) -> set[Node]:
+    """Return the floating nodes of the order that are wanted or depend on a wanted one through floating nodes."""
+    found: set[Node] = set()
+    for n in order:
+        reaches = n in wanted or (n not in boundary and any(i in found for i in n.inputs))
+        if reaches and dtypes.is_float(n.dtype):
+            found.add(n)
+    return found
