@@ -10,11 +10,12 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "graphc"
 BASE = {"symbolic", "config", "dtypes", "errors"}
-COMPILER = {"graph", "loopir", "ops", "grad", "passes", "schedule", "codegen", "runtime"}
+COMPILER = {"guard", "graph", "loopir", "ops", "grad", "passes", "schedule", "codegen", "runtime"}
 ALLOWED = {
     "graph": BASE,
     "loopir": BASE,
     "ops": BASE | {"graph", "loopir"},
+    "guard": BASE | {"graph"},
     "grad": BASE | {"graph", "ops"},
     "passes": BASE | {"graph", "ops"},
     "schedule": BASE | {"graph", "loopir"},

@@ -1,0 +1,212 @@
+"""Where boxes stand: ranks by longest path, order by barycentres, positions by least squares.
+
+A vertex is an index; arrows that cross several ranks are cut into chains through bends, which are vertices of
+no width of their own, so that every piece joins neighbouring ranks and long arrows bend around boxes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_SWEEPS = 8
+_BEND_WIDTH = 6.0
+Edge = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Centres of the vertices, and for each edge the points it passes (its ends' centres included).
+
+    `breadth` runs along a rank, `depth` across the ranks. `tops` and `bottoms` are the depths of each rank.
+    """
+
+    centres: list[tuple[float, float]]
+    routes: list[list[tuple[float, float]]]
+    ranks: list[int]
+    tops: list[float]
+    bottoms: list[float]
+    breadth: float
+    depth: float
+
+
+def lay_out(
+    sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], gap: float = 22.0, rank_gap: float = 38.0
+) -> Layout:
+    """Return the layout of vertices of these (breadth, depth) sizes. Edges run from lower to higher index.
+
+    The same input gives the same layout.
+    """
+    ranks = _ranks(len(sizes), edges)
+    chains, count, rank_of = _cut_long_edges(len(sizes), edges, ranks)
+    breadths = [size[0] for size in sizes] + [_BEND_WIDTH] * (count - len(sizes))
+    rows = _order(count, rank_of, chains)
+    across = _positions(rows, breadths, chains, gap, len(sizes))
+    tops, bottoms = _rank_depths(rows, sizes, rank_gap)
+    middle = [(top + bottom) / 2 for top, bottom in zip(tops, bottoms)]
+    points = [(across[v], middle[rank_of[v]]) for v in range(count)]
+    left = min((across[v] - breadths[v] / 2 for v in range(count)), default=0.0)
+    points = [(x - left, y) for x, y in points]
+    breadth = max((points[v][0] + breadths[v] / 2 for v in range(count)), default=0.0)
+    return Layout(
+        points[: len(sizes)], [[points[v] for v in chain] for chain in chains], ranks, tops, bottoms, breadth,
+        bottoms[-1] if bottoms else 0.0,
+    )  # fmt: skip
+
+
+def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
+    """Rank by the longest path from the sources; then sources stand right above their first user."""
+    ranks = [0] * count
+    for source, target in sorted(edges, key=lambda e: e[1]):
+        ranks[target] = max(ranks[target], ranks[source] + 1)
+    users: dict[int, list[int]] = defaultdict(list)
+    fed = {target for _, target in edges}
+    for source, target in edges:
+        users[source].append(target)
+    for v in range(count):
+        if v not in fed and users[v]:
+            ranks[v] = min(ranks[u] for u in users[v]) - 1
+    return ranks
+
+
+def _cut_long_edges(count: int, edges: Sequence[Edge], ranks: list[int]) -> tuple[list[list[int]], int, list[int]]:
+    """Return each edge's chain of vertices, the number of vertices with bends, and every vertex's rank.
+
+    Edges of one source share their bends: they run as one line until they part.
+    """
+    rank_of = list(ranks)
+    shared: dict[Edge, int] = {}
+    chains: list[list[int]] = []
+    for source, target in edges:
+        chain = [source]
+        for rank in range(ranks[source] + 1, ranks[target]):
+            if (source, rank) not in shared:
+                shared[source, rank] = count
+                rank_of.append(rank)
+                count += 1
+            chain.append(shared[source, rank])
+        chains.append([*chain, target])
+    return chains, count, rank_of
+
+
+def _neighbours(chains: list[list[int]]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+    above: dict[int, list[int]] = defaultdict(list)
+    below: dict[int, list[int]] = defaultdict(list)
+    for upper, lower in dict.fromkeys((a, b) for chain in chains for a, b in itertools.pairwise(chain)):
+        above[lower].append(upper)
+        below[upper].append(lower)
+    return above, below
+
+
+def _order(count: int, rank_of: list[int], chains: list[list[int]]) -> list[list[int]]:
+    """Return the vertices of each rank in an order with few crossings: the best of some barycentre sweeps."""
+    rows: list[list[int]] = [[] for _ in range(max(rank_of, default=-1) + 1)]
+    for v in range(count):
+        rows[rank_of[v]].append(v)
+    above, below = _neighbours(chains)
+    best, fewest = rows, _crossings(rows, below)
+    for sweep in range(_SWEEPS):
+        rows = [list(row) for row in rows]
+        downward = sweep % 2 == 0
+        fixed = above if downward else below
+        for row, previous in _row_pairs(rows, downward):
+            place = {v: i for i, v in enumerate(previous)}
+            keys = {}
+            for i, v in enumerate(row):
+                near = [place[u] for u in fixed[v]]
+                keys[v] = (sum(near) / len(near) if near else i * len(previous) / len(row), i)
+            row.sort(key=keys.__getitem__)
+        crossings = _crossings(rows, below)
+        if crossings < fewest:
+            best, fewest = rows, crossings
+    return best
+
+
+def _row_pairs(rows: list[list[int]], downward: bool) -> list[tuple[list[int], list[int]]]:
+    """Return (row, the row it is aligned to) in the order of a sweep."""
+    if downward:
+        return list(zip(rows[1:], rows))
+    return list(zip(rows[-2::-1], rows[::-1]))
+
+
+def _crossings(rows: list[list[int]], below: dict[int, list[int]]) -> int:
+    """Count the crossing pairs between neighbouring ranks, with a Fenwick tree over the lower row."""
+    total = 0
+    for upper, lower in itertools.pairwise(rows):
+        place = {v: i for i, v in enumerate(lower)}
+        ends = [p for v in upper for p in sorted(place[u] for u in below[v])]
+        tree = [0] * (len(lower) + 1)
+        for seen, end in enumerate(ends):
+            total += seen
+            i = end + 1
+            while i:
+                total -= tree[i]
+                i &= i - 1
+            i = end + 1
+            while i < len(tree):
+                tree[i] += 1
+                i += i & -i
+    return total
+
+
+def _positions(
+    rows: list[list[int]], breadths: list[float], chains: list[list[int]], gap: float, real: int
+) -> list[float]:
+    """Place each row near the mean of its neighbours, keeping the order and the gaps; rows take turns."""
+    across = [0.0] * len(breadths)
+    for row in rows:
+        edge = 0.0
+        for v in row:
+            across[v] = edge + breadths[v] / 2
+            edge += breadths[v] + gap
+        for v in row:
+            across[v] -= (edge - gap) / 2
+    above, below = _neighbours(chains)
+    both = {v: above[v] + below[v] for v in range(len(breadths))}
+    for sweep in range(3 * _SWEEPS):
+        last = sweep >= 2 * _SWEEPS
+        downward = sweep % 2 == 0
+        near = both if last else (above if downward else below)
+        for row in rows if downward else reversed(rows):
+            wanted = [sum(across[u] for u in near[v]) / len(near[v]) if near[v] else across[v] for v in row]
+            # Bends pull hard, so that long arrows run straight and boxes make way.
+            weights = [16.0 if v >= real else float(max(1, len(near[v]))) for v in row]
+            for v, x in zip(row, _separated(wanted, weights, [breadths[v] for v in row], gap)):
+                across[v] = x
+    return across
+
+
+def _separated(wanted: list[float], weights: list[float], breadths: list[float], gap: float) -> list[float]:
+    """Return the positions nearest to `wanted` (weighted least squares) that keep order and gaps.
+
+    Taking the least distances off turns it into isotonic regression: pool adjacent violators.
+    """
+    offsets = [0.0] * len(wanted)
+    for i in range(1, len(wanted)):
+        offsets[i] = offsets[i - 1] + (breadths[i - 1] + breadths[i]) / 2 + gap
+    blocks: list[tuple[float, float, int]] = []
+    for target, weight, offset in zip(wanted, weights, offsets):
+        mean, total, length = target - offset, weight, 1
+        while blocks and blocks[-1][0] > mean:
+            other, more, count = blocks.pop()
+            mean = (mean * total + other * more) / (total + more)
+            total, length = total + more, length + count
+        blocks.append((mean, total, length))
+    means = [mean for mean, _, length in blocks for _ in range(length)]
+    return [mean + offset for mean, offset in zip(means, offsets)]
+
+
+def _rank_depths(
+    rows: list[list[int]], sizes: Sequence[tuple[float, float]], rank_gap: float
+) -> tuple[list[float], list[float]]:
+    tops: list[float] = []
+    bottoms: list[float] = []
+    depth = 0.0
+    for row in rows:
+        tallest = max((sizes[v][1] for v in row if v < len(sizes)), default=0.0)
+        tops.append(depth)
+        bottoms.append(depth + tallest)
+        depth += tallest + rank_gap
+    return tops, bottoms

@@ -1,0 +1,93 @@
+"""Pictures of layer graphs. Models are known by their shape, not by their class: this room imports no front end.
+
+A model has `layers` and `name`; a layer has `name` and `_inbound_nodes`, whose entries have `inbound_layers`,
+`input_shapes` and `output_shapes`. `model._network_nodes`, where it is there, tells which entries belong to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from graphc.viz.picture import Direction, Picture
+from graphc.viz.shapes import Arrow, Box
+
+
+def is_model(value: Any) -> bool:
+    """Tell whether `value` looks like a model: an object, not a class, with layers and a summary."""
+    return not isinstance(value, type) and hasattr(value, "layers") and callable(getattr(value, "summary", None))
+
+
+def picture_of_model(model: Any, title: str | None = None, direction: Direction = "TB") -> Picture:
+    """Return the picture of a model's layers, with their shapes and numbers of weights.
+
+    A layer that is used several times is one box with all its arrows.
+    """
+    links = {layer: list(_calls(model, layer)) for layer in model.layers}
+    # A Sequential's input layer is not among its layers.
+    for calls in list(links.values()):
+        for call in calls:
+            for source in call.inbound_layers:
+                links.setdefault(source, [])
+    order = _sources_first(links)
+    keys = {layer: f"l{i}" for i, layer in enumerate(order)}
+    boxes = tuple(_layer_box(layer, keys[layer], links[layer]) for layer in order)
+    pairs = dict.fromkeys((source, layer) for layer in order for call in links[layer] for source in call.inbound_layers)
+    arrows = tuple(Arrow(keys[source], keys[layer]) for source, layer in pairs)
+    return Picture(title or str(getattr(model, "name", "model")), boxes, arrows, direction)
+
+
+def _calls(model: Any, layer: Any) -> Iterator[Any]:
+    known = getattr(model, "_network_nodes", None)
+    for i, call in enumerate(layer._inbound_nodes):
+        if not known or f"{layer.name}_ib-{i}" in known:
+            yield call
+
+
+def _sources_first(links: dict[Any, list[Any]]) -> list[Any]:
+    """Return the layers, each after those that feed it; ties keep the model's order.
+
+    A layer that (through sharing) feeds itself keeps its first place.
+    """
+    order: list[Any] = []
+    state: dict[Any, str] = {}
+    for root in links:
+        stack = [root]
+        while stack:
+            layer = stack[-1]
+            waiting = [s for call in links[layer] for s in call.inbound_layers if s not in state]
+            if layer not in state:
+                state[layer] = "open"
+            if waiting:
+                stack.append(waiting[0])
+                continue
+            stack.pop()
+            if state[layer] == "open":
+                state[layer] = "done"
+                order.append(layer)
+    return order
+
+
+def _shapes_text(shapes: list[Any]) -> str:
+    unique = list(dict.fromkeys(map(str, shapes)))
+    return ", ".join(unique) if len(unique) < 4 else f"{unique[0]} … ({len(unique)} shapes)"
+
+
+def _layer_box(layer: Any, key: str, calls: list[Any]) -> Box:
+    kind = type(layer).__name__
+    details = [kind]
+    activation = getattr(getattr(layer, "activation", None), "__name__", None)
+    if activation and activation != "linear" and kind != "Activation":
+        details[0] += f" · {activation}"
+    inputs = [shape for call in calls for shape in call.input_shapes]
+    outputs = [shape for call in calls for shape in call.output_shapes]
+    if inputs and outputs and not (calls and not calls[0].inbound_layers):
+        details.append(f"{_shapes_text(inputs)} → {_shapes_text(outputs)}")
+    elif outputs or getattr(layer, "batch_input_shape", None) is not None:
+        details.append(_shapes_text(outputs) if outputs else str(layer.batch_input_shape))
+    weights = layer.count_params() if getattr(layer, "built", True) else 0
+    if weights:
+        frozen = "" if getattr(layer, "trainable", True) else ", frozen"
+        details.append(f"{weights:,} weights{frozen}")
+    form = "round" if kind == "InputLayer" else "box"
+    return Box(key, layer.name, tuple(details), form, kind, f"{kind} {layer.name}")  # type: ignore[arg-type]
