@@ -120,7 +120,9 @@ class Polynomial:
         return modulo(other, self)
 
     def __str__(self) -> str:
-        ordered = sorted(((tuple(str(a) for a in m), c) for m, c in self.terms.items()), key=lambda t: (-len(t[0]), t[0]))
+        ordered = sorted(
+            ((tuple(str(a) for a in m), c) for m, c in self.terms.items()), key=lambda t: (-len(t[0]), t[0])
+        )
         text = ""
         for names, coefficient in ordered:
             factors = list(names) if abs(coefficient) == 1 and names else [str(abs(coefficient)), *names]
@@ -211,7 +213,71 @@ def floordiv(a: Dim, b: Dim) -> Dim:
     quotient, remainder = _split(a, b)
     if remainder == 0 or (is_nonnegative(remainder) and is_less(remainder, b)):
         return quotient
+    inner = _bare_atom(remainder)
+    if isinstance(inner, FloorDiv):
+        return add(quotient, floordiv(inner.numerator, multiply(inner.divisor, b)))
+    reduced = _without_common_factor(remainder, b)
+    if reduced is not None:
+        _, high, _, divisor = reduced
+        return add(quotient, floordiv(high, divisor))
     return add(quotient, _of_atom(FloorDiv(remainder, b)))
+
+
+def _without_common_factor(a: Dim, b: Dim) -> tuple[Dim, Dim, Dim, Dim] | None:
+    """Return (g, high, low, b / g) with a = g * high + low, low provably in [0, g), g dividing b; None if there is none.
+
+    Then a // b = high // (b / g) and a % b = g * (high % (b / g)) + low.
+    """
+    if isinstance(a, int):
+        return None
+    for monomial, coefficient in a.terms.items():
+        sizes = tuple(x for x in monomial if isinstance(x, Symbol) and x.extent is None)
+        if len(sizes) == len(monomial):
+            continue
+        g = _normal({sizes: abs(coefficient)})
+        divisor = divide_exactly(b, g) if g not in (0, 1) and g != b else None
+        if divisor is None:
+            continue
+        high, low = _split(a, g)
+        if low == 0 or (is_nonnegative(low) and is_less(low, g)):
+            return g, high, low, divisor
+    return None
+
+
+def _bare_atom(a: Dim) -> Atom | None:
+    """Return the atom that a is, None for anything else."""
+    if isinstance(a, int) or list(a.terms.values()) != [1]:
+        return None
+    [monomial] = a.terms
+    return monomial[0] if len(monomial) == 1 else None
+
+
+def recombine(a: Dim) -> Dim:
+    """Return `a` with (n // d) * d + n % d put together as n, whatever they are both multiplied by."""
+    while isinstance(a, Polynomial):
+        for atom in {x for monomial in a.terms for x in monomial if isinstance(x, Modulo)}:
+            quotient = _bare_atom(floordiv(atom.numerator, atom.divisor))
+            if quotient is None:
+                continue
+            count = _multiplier(a, atom)
+            if count != 0 and _multiplier(a, quotient) == multiply(count, atom.divisor):
+                parts = multiply(count, add(_of_atom(atom), multiply(atom.divisor, _of_atom(quotient))))
+                a = add(add(a, multiply(parts, -1)), multiply(count, atom.numerator))
+                break
+        else:
+            return a
+    return a
+
+
+def _multiplier(a: Polynomial, atom: Atom) -> Dim:
+    """Return what the atom is multiplied by in a, over the terms that have it once."""
+    found: dict[Monomial, int] = {}
+    for monomial, coefficient in a.terms.items():
+        if monomial.count(atom) == 1:
+            rest = list(monomial)
+            rest.remove(atom)
+            found[tuple(rest)] = coefficient
+    return _normal(found)
 
 
 def modulo(a: Dim, b: Dim) -> Dim:
@@ -223,6 +289,10 @@ def modulo(a: Dim, b: Dim) -> Dim:
     _, remainder = _split(a, b)
     if remainder == 0 or (is_nonnegative(remainder) and is_less(remainder, b)):
         return remainder
+    reduced = _without_common_factor(remainder, b)
+    if reduced is not None:
+        g, high, low, divisor = reduced
+        return add(multiply(g, modulo(high, divisor)), low)
     return _of_atom(Modulo(remainder, b))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from graphc.graph import Node, constant_value
 from graphc.loopir import Call, Const, Expr, Index, Load, expressions
-from graphc.symbolic import Dim, Symbol, symbol, symbols
+from graphc.symbolic import Dim, Symbol, floordiv, modulo, recombine, symbol, symbols
 
 IndexTuple = tuple[Dim, ...]
 
@@ -37,7 +37,16 @@ def linear(index: IndexTuple, shape: tuple[Dim, ...]) -> Dim:
     for position, dim, stride in zip(index, shape, strides(shape)):
         if dim != 1:
             offset = offset + position * stride
-    return offset
+    return recombine(offset)
+
+
+def unravel(offset: Dim, shape: tuple[Dim, ...]) -> IndexTuple:
+    """Return the index of the element at this offset of a row-major buffer."""
+    index: list[Dim] = []
+    for position, (dim, stride) in enumerate(zip(shape, strides(shape))):
+        quotient = floordiv(offset, stride)
+        index.append(0 if dim == 1 else quotient if position == 0 else modulo(quotient, dim))
+    return tuple(index)
 
 
 def squeezed(shape: tuple[Dim, ...]) -> tuple[Dim, ...]:

@@ -14,7 +14,7 @@ from graphc.graph import Graph, Node
 from graphc.loopir import Load
 from graphc.schedule.elements import Elements, as_symbol, buffer_name, loads, squeezed
 from graphc.schedule.group import Group, Order, folded_dims, folds_last_axes, kept_dims
-from graphc.symbolic import affine
+from graphc.symbolic import FloorDiv, Modulo, affine, atoms, product
 
 # Statements of one kernel: registers and compile time grow with it.
 MOST_MEMBERS = 24
@@ -124,6 +124,10 @@ class Fusion:
             return None
         if shape == group.domain or (group.kind == "rows" and shape == group.domain + group.inner):
             return group
+        if group.kind in ("loops", "contract") and n.type.size == product(group.domain):
+            found = loads(group.element(n, self.elements))
+            simple = not any(isinstance(a, (FloorDiv, Modulo)) for load in found for a in atoms(load.offset))
+            return group if simple and not any(m.op.kind == "reduction" for m in group.members) else None
         return None
 
     def _reads_members_in_place(self, group: Group, n: Node) -> bool:

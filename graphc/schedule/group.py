@@ -8,7 +8,7 @@ from typing import Literal
 
 from graphc.graph import Node
 from graphc.loopir import Expr
-from graphc.schedule.elements import Elements, linear, loads, loop_symbols, spread, squeezed
+from graphc.schedule.elements import Elements, linear, loads, loop_symbols, spread, squeezed, unravel
 from graphc.symbolic import Dim
 
 Kind = Literal["loops", "rows", "contract", "structured"]
@@ -50,9 +50,12 @@ class Group:
         )
 
     def index(self, n: Node) -> tuple[Dim, ...]:
-        """Return the index at which the kernel computes a member."""
-        variables = self.outer_symbols + (self.inner_symbols if self.is_inner(n) else ())
-        return spread(n.shape, variables)
+        """Return the index at which the kernel computes a member; one of another shape is walked through in order."""
+        if self.is_inner(n):
+            return spread(n.shape, self.outer_symbols + self.inner_symbols)
+        if squeezed(n.shape) == self.domain or n.op.kind == "structured":
+            return spread(n.shape, self.outer_symbols)
+        return unravel(linear(self.outer_symbols, self.domain), n.shape)
 
     def offset(self, n: Node) -> Dim:
         """Return where the kernel stores a member."""
