@@ -50,10 +50,8 @@ _CUMPROD = _running(
 
 
 def _run(op: Op, x: Operand, axis: int, reverse: bool) -> Node:
-    n = as_node(x)
-    return apply(
-        op, ops.cast(n, acceptable(n.dtype, "number")), axis=normalize_axis(axis, n.rank), reverse=bool(reverse)
-    )
+    (n,) = promoted(x, accepts="number")
+    return apply(op, n, axis=normalize_axis(axis, n.rank), reverse=bool(reverse))
 
 
 @builder
