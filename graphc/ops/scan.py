@@ -10,7 +10,7 @@ import numpy as np
 from graphc import ops
 from graphc.graph import Node, Op, TensorType, apply, register
 from graphc.ops.axes import normalize_axis
-from graphc.ops.define import Array, Gradient, Operand, builder, in_compute_dtype, operands
+from graphc.ops.define import Array, Gradient, Operand, builder, in_compute_dtype, operands, promoted
 
 
 def _running(name: str, doc: str, accumulate: Callable[..., Any], grad: Gradient) -> Op:
