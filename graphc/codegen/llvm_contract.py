@@ -1,0 +1,537 @@
+"""Contraction kernels: the loops around register tiles, packing, blocking and threads.
+
+A kernel is one function. Its rows are cut in two parts: whole panels of equal height, which run as
+
+    column blocks > row blocks > depth blocks > column panels > row panels > tile
+
+(loops of one pass vanish), and the rows that are left over, or few rows altogether, which run as wide tiles that
+read the right operand once where it lies, or as dot products. The epilogue runs exactly once an element: on the
+accumulators in registers where it is light, else on a copy of the tile that is still in the nearest cache.
+Tiles are split over threads, by rows or by columns, whichever balances better; no thread waits for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from graphc.codegen.blocking import Blocking, Layout, choose_blocking
+from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText, Operand
+from graphc.codegen.llvm_epilogue import Epilogue
+from graphc.codegen.llvm_run import emit_dim
+from graphc.codegen.llvm_micro_kernel import FLOATS, Strided, TileShape, VectorWriter, emit_dots, emit_tile
+from graphc.codegen.llvm_pack import pack_panel, pack_rows
+from graphc.codegen.target import Target
+from graphc.dtypes import itemsize
+from graphc.errors import CompileError
+from graphc.loopir import ContractKernel, Load
+from graphc.symbolic import Dim, Symbol, affine, product
+
+_LINE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """A kernel with its operands' strides (rest, then row or column, then depth) and its blocking."""
+
+    kernel: ContractKernel
+    left: tuple[Dim, Dim, Dim]
+    right: tuple[Dim, Dim, Dim]
+    blocking: Blocking
+
+
+@dataclass(frozen=True, slots=True)
+class _Scratch:
+    """Where a thread's scratch memory holds what, in bytes from its start."""
+
+    tiles: int
+    left: int
+    right: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Extents:
+    rows: Operand
+    columns: Operand
+    depth: Operand
+
+
+def emit_contract_kernel(kernel: ContractKernel, name: str, target: Target) -> FunctionText:
+    """Return the function of a contraction: its buffers, its sizes, scratch memory, thread, threads.
+
+    `left` and `right` may be strided in any way; the dtype is float32 or float64, the operands' may be narrower.
+    Raises CompileError for other dtypes and for offsets that are not affine.
+    """
+    return _Emitter(_problem(kernel, target), name, target).function()
+
+
+def contract_scratch_bytes(kernel: ContractKernel, target: Target) -> int:
+    """Return the bytes of scratch memory that one thread of the kernel needs."""
+    return _scratch(_problem(kernel, target), target).size
+
+
+def _problem(kernel: ContractKernel, target: Target) -> _Problem:
+    if kernel.dtype not in ("float32", "float64"):
+        raise CompileError(f"contraction {kernel.label!r}: dtype {kernel.dtype} has no contraction kernel")
+    depth = kernel.depth
+    left = _strides(kernel, kernel.left, kernel.row, depth)
+    right = _strides(kernel, kernel.right, kernel.column, depth)
+    if kernel.column[1] == 1 and kernel.row[1] != 1 and left[1] == 1 and depth[1] != 1:
+        # A matrix-vector product whose matrix is contiguous in the rows: vectors run along the rows instead.
+        kernel = replace(kernel, row=kernel.column, column=kernel.row, left=kernel.right, right=kernel.left)
+        left, right = right, left
+    blocking = choose_blocking(
+        kernel.row[1],
+        kernel.column[1],
+        kernel.depth[1],
+        _layout(kernel, right),
+        left[1],
+        right[2],
+        itemsize(kernel.dtype),
+        target,
+    )
+    return _Problem(kernel, left, right, blocking)
+
+
+def _strides(
+    kernel: ContractKernel, load: Load, outer: tuple[Symbol, Dim], depth: tuple[Symbol, Dim]
+) -> tuple[Dim, Dim, Dim]:
+    """Return offset = rest + stride * outer + depth_stride * depth; strides of axes of one element are 0."""
+    by_depth = affine(load.offset, depth[0])
+    by_outer = affine(by_depth[1], outer[0]) if by_depth is not None else None
+    if by_depth is None or by_outer is None or affine(by_depth[0], outer[0]) != (0, by_depth[0]):
+        raise CompileError(f"contraction {kernel.label!r}: offset {load.offset} is not affine")
+    return by_outer[1], 0 if outer[1] == 1 else by_outer[0], 0 if depth[1] == 1 else by_depth[0]
+
+
+def _layout(kernel: ContractKernel, right: tuple[Dim, Dim, Dim]) -> Layout:
+    if kernel.column[1] == 1:
+        return "columns"
+    if right[1] == 1:
+        return "rows"
+    return "columns" if right[2] == 1 else "strided"
+
+
+def _scratch(problem: _Problem, target: Target) -> _Scratch:
+    blocking, kernel = problem.blocking, problem.kernel
+    size = itemsize(kernel.dtype)
+    if blocking.tile is None:
+        rest = max((t.rows * t.vectors for t in blocking.rest), default=1)
+        tiles = rest * target.lanes * size
+        return _Scratch(0, tiles, tiles, tiles)
+    width = blocking.tile.vectors * target.lanes
+    area = blocking.tile.rows * width
+    if blocking.block_depth:
+        area = (_row_panels(blocking) * blocking.tile.rows) * (_column_panels(blocking, target) * width)
+    area = max([area, *(t.rows * t.vectors * target.lanes for t in blocking.rest)])
+    left = area * size
+    rows = _row_panels(blocking) * blocking.tile.rows if blocking.pack_left else 0
+    right = left + rows * _left_distance(problem, target) * size
+    depth = _depth_block(problem, target) if blocking.pack_right else 0
+    total = right + depth * width * size
+    return _Scratch(0, left, right, -(-total // _LINE) * _LINE)
+
+
+def _depth_block(problem: _Problem, target: Target) -> int:
+    """Return the most depth of a block, in whole vectors."""
+    depth = problem.kernel.depth[1]
+    most = min(depth, problem.blocking.depth_block) if isinstance(depth, int) else problem.blocking.depth_block
+    return -(-most // target.lanes) * target.lanes
+
+
+def _left_distance(problem: _Problem, target: Target) -> int:
+    return _depth_block(problem, target) + target.lanes
+
+
+def _row_panels(blocking: Blocking) -> int:
+    assert blocking.tile is not None
+    most = max(1, blocking.row_block // blocking.tile.rows)
+    return most if blocking.panels is None else min(most, blocking.panels)
+
+
+def _column_panels(blocking: Blocking, target: Target) -> int:
+    assert blocking.tile is not None
+    return max(1, blocking.column_block // (blocking.tile.vectors * target.lanes))
+
+
+class _Emitter:
+    """Writes one kernel. Its methods are the loops of the module's docstring, from the outside in."""
+
+    def __init__(self, problem: _Problem, name: str, target: Target) -> None:
+        kernel = problem.kernel
+        written = {p.name for p in kernel.parameters if p.writable}
+        arguments = [
+            (f"ptr noalias{'' if p.name in written else ' readonly'}", f"p{i}") for i, p in enumerate(kernel.parameters)
+        ]
+        arguments += [("i64", f"size{i}") for i in range(len(kernel.sizes))]
+        arguments += [("ptr noalias", "scratch"), ("i64", "thread"), ("i64", "threads")]
+        self.problem = problem
+        self.kernel = kernel
+        self.blocking = problem.blocking
+        self.target = target
+        self.builder = FunctionBuilder(name, arguments)
+        self.writer = VectorWriter(self.builder, kernel.dtype, target.lanes, target.fma)
+        self.sizes: dict[Symbol, Operand] = {s: f"%size{i}" for i, s in enumerate(kernel.sizes)}
+        self.pointers = {p.name: f"%p{i}" for i, p in enumerate(kernel.parameters)}
+        self.scratch = _scratch(problem, target)
+        self.thread: Operand = "%thread"
+        self.threads: Operand = "%threads"
+        self.epilogue = Epilogue(kernel, self.writer, target, self.pointers)
+
+    def function(self) -> FunctionText:
+        """Write the function."""
+        kernel = self.kernel
+        if any(extent == 0 for _, extent in (*kernel.batch, kernel.row, kernel.column)):
+            return self.builder.finish("void")
+        extents = _Extents(*(self._dim(axis[1]) for axis in (kernel.row, kernel.column, kernel.depth)))
+        if not kernel.batch:
+            self._matrix(self.sizes, extents)
+            return self.builder.finish("void")
+        with self._batches() as environment:
+            self._matrix(environment, extents)
+        return self.builder.finish("void")
+
+    def _dim(self, dim: Dim) -> Operand:
+        return emit_dim(self.builder, dim, self.sizes)
+
+    @contextmanager
+    def _batches(self) -> Iterator[dict[Symbol, Operand]]:
+        """Loop over the matrices: a share of them for each thread where there are enough, else all."""
+        b, kernel = self.builder, self.kernel
+        total = self._dim(product(extent for _, extent in kernel.batch))
+        enough = b.compare("sge", total, b.multiply("%threads", 4))
+        even = b.compare("eq", b.remainder(total, "%threads"), 0)
+        shared = b.value(f"or i1 {enough}, {even}")
+
+        def either(a: Operand, c: Operand) -> str:
+            return b.value(f"select i1 {shared}, i64 {a}, i64 {c}")
+
+        low, high = self._share(total, "%thread", "%threads")
+        self.thread, self.threads = either(0, "%thread"), either(1, "%threads")
+        with b.loop(either(low, 0), either(high, total), 1) as loop:
+            environment, rest = dict(self.sizes), loop.index
+            for symbol, extent in reversed(kernel.batch):
+                size = self._dim(extent)
+                environment[symbol] = b.remainder(rest, size)
+                rest = b.divide(rest, size)
+            yield environment
+
+    def _share(self, total: Operand, thread: Operand, threads: Operand) -> tuple[Operand, Operand]:
+        """Return the part of range(total) that is the thread's."""
+        b = self.builder
+        low = b.divide(b.multiply(total, thread), threads)
+        return low, b.divide(b.multiply(total, b.add(thread, 1)), threads)
+
+    def _split(self, rows: Operand, columns: Operand) -> tuple[Operand, Operand, Operand, Operand]:
+        """Return the ranges of row and of column panels that are the thread's: low, high, low, high."""
+        b = self.builder
+        alone, several, joined = b.label("alone"), b.label("several"), b.label("joined")
+        whole = (0, rows, 0, columns)
+        b.branch_if(b.compare("eq", self.threads, 1), alone, several)
+        b.begin(alone)
+        b.branch(joined)
+        b.begin(several)
+
+        def ceiling(a: Operand) -> Operand:
+            return b.divide(b.add(a, b.subtract(self.threads, 1)), self.threads)
+
+        by_rows = b.compare("slt", b.multiply(ceiling(rows), columns), b.multiply(rows, ceiling(columns)))
+        ranges = (*self._share(rows, self.thread, self.threads), *self._share(columns, self.thread, self.threads))
+        chosen = [
+            b.value(f"select i1 {by_rows}, i64 {a}, i64 {c}")
+            for a, c in zip((*ranges[:2], *whole[2:]), (*whole[:2], *ranges[2:]))
+        ]
+        b.branch(joined)
+        b.begin(joined)
+        merged = [b.value(f"phi i64 [{a}, %{alone}], [{c}, %{several}]") for a, c in zip(whole, chosen)]
+        return merged[0], merged[1], merged[2], merged[3]
+
+    def _matrix(self, environment: dict[Symbol, Operand], extents: _Extents) -> None:
+        """Write one matrix product: whole panels, then the rows that are left."""
+        b, problem, blocking = self.builder, self.problem, self.blocking
+        self.environment = environment
+
+        def operand(load: Load, strides: tuple[Dim, Dim, Dim], depth_first: bool) -> Strided:
+            rest, outer, depth = (emit_dim(b, stride, environment) for stride in strides)
+            pointer = b.gep(self.pointers[load.buffer], rest, FLOATS[load.dtype])
+            rows, columns = (depth, outer) if depth_first else (outer, depth)
+            return Strided(pointer, rows, columns, load.dtype)
+
+        left = operand(self.kernel.left, problem.left, depth_first=False)
+        right = operand(self.kernel.right, problem.right, depth_first=True)
+        done: Operand = 0
+        if blocking.tile is not None:
+            if blocking.panels is not None:
+                panels, done = blocking.panels, extents.rows
+            else:
+                panels = b.divide(extents.rows, blocking.tile.rows)  # type: ignore[assignment]
+                done = b.multiply(panels, blocking.tile.rows)
+            self._column_blocks(left, right, extents, panels)
+        if blocking.dot:
+            self._dots(left, right, extents, done)
+            return
+        for tile in blocking.rest:
+            if isinstance(extents.rows, int):
+                self._wide(tile, left, right, extents, done)
+                done = b.add(done, tile.rows)
+                continue
+            remaining = b.subtract(extents.rows, done)
+            with b.when(b.compare("sge", remaining, tile.rows)):
+                self._wide(tile, left, right, extents, done)
+            taken = b.value(f"and i64 {remaining}, {tile.rows}")
+            done = b.add(done, taken)
+
+    # Panels
+
+    def _column_blocks(self, left: Strided, right: Strided, extents: _Extents, panels: Operand) -> None:
+        b, blocking = self.builder, self.blocking
+        assert blocking.tile is not None
+        width = blocking.tile.vectors * self.target.lanes
+        columns = b.divide(b.add(extents.columns, width - 1), width)
+        row_low, row_high, column_low, column_high = self._split(panels, columns)
+        if not (blocking.block_depth or blocking.pack_left):
+            self._depth_blocks(left, right, extents, panels, (row_low, row_high), (column_low, column_high))
+            return
+        column_step, row_step = _column_panels(blocking, self.target), _row_panels(blocking)
+        with b.loop(column_low, column_high, column_step) as column, b.loop(row_low, row_high, row_step) as row:
+            self._depth_blocks(
+                left,
+                right,
+                extents,
+                panels,
+                (row.index, b.minimum(b.add(row.index, row_step), row_high)),
+                (column.index, b.minimum(b.add(column.index, column_step), column_high)),
+            )
+
+    def _depth_blocks(
+        self,
+        left: Strided,
+        right: Strided,
+        extents: _Extents,
+        panels: Operand,
+        rows: tuple[Operand, Operand],
+        columns: tuple[Operand, Operand],
+    ) -> None:
+        b, blocking = self.builder, self.blocking
+        if not blocking.block_depth:
+            self._panels(left, right, extents, panels, rows, columns, extents.depth, None)
+            return
+        # Blocks of equal depth, in whole vectors: a short last one would not be worth its packing.
+        count = b.divide(b.add(extents.depth, blocking.depth_block - 1), blocking.depth_block)
+        step = b.divide(b.add(extents.depth, b.subtract(count, 1)), b.maximum(count, 1))
+        lanes = self.target.lanes
+        step = b.multiply(b.divide(b.add(step, lanes - 1), lanes), lanes)
+        # An empty depth still has one block, of no products.
+        with b.loop(0, b.maximum(count, 1), 1) as block:
+            start = b.multiply(block.index, step)
+            depth = b.maximum(b.minimum(b.subtract(extents.depth, start), step), 0)
+            first = b.compare("eq", block.index, 0)
+            last = b.compare("sge", b.add(block.index, 1), count)
+            self._panels(
+                replace(left, pointer=b.gep(left.pointer, b.multiply(start, left.columns), FLOATS[left.dtype])),
+                replace(right, pointer=b.gep(right.pointer, b.multiply(start, right.rows), FLOATS[right.dtype])),
+                extents,
+                panels,
+                rows,
+                columns,
+                depth,
+                (first, last),
+            )
+
+    def _panels(
+        self,
+        left: Strided,
+        right: Strided,
+        extents: _Extents,
+        panels: Operand,
+        rows: tuple[Operand, Operand],
+        columns: tuple[Operand, Operand],
+        depth: Operand,
+        block: tuple[str, str] | None,
+    ) -> None:
+        """Write the panels of a block; `block` is (is the first of the depth, is the last)."""
+        b, blocking, w = self.builder, self.blocking, self.writer
+        tile = blocking.tile
+        assert tile is not None
+        width = tile.vectors * self.target.lanes
+        row_low, row_high = rows
+        if blocking.pack_left:
+            packed = b.gep("%scratch", self.scratch.left, "i8")
+            start = b.multiply(row_low, tile.rows)
+            count = b.subtract(b.minimum(b.multiply(row_high, tile.rows), extents.rows), start)
+            distance = _left_distance(self.problem, self.target)
+            source = replace(left, pointer=b.gep(left.pointer, b.multiply(start, left.rows), FLOATS[left.dtype]))
+            pack_rows(w, source, count, depth, packed, distance)
+            left = Strided(packed, distance, 1, self.kernel.dtype)
+        with b.loop(columns[0], columns[1], 1) as column:
+            first_column = b.multiply(column.index, width)
+            remaining = b.subtract(extents.columns, first_column)
+            masks = self._masks(extents.columns, remaining, tile.vectors)
+            pointer = b.gep(right.pointer, b.multiply(first_column, right.columns), FLOATS[right.dtype])
+            panel = replace(right, pointer=pointer)
+            reading = masks
+            if blocking.pack_right:
+                packed = b.gep("%scratch", self.scratch.right, "i8")
+                pack_panel(w, panel, depth, remaining, tile.vectors, masks, packed)
+                panel = Strided(packed, width, 1, self.kernel.dtype)
+                reading = [None] * tile.vectors
+
+            def emit(shape: TileShape, row: Operand) -> None:
+                local = b.subtract(row, row_low) if blocking.pack_left else row
+                start = b.gep(left.pointer, b.multiply(b.multiply(local, tile.rows), left.rows), FLOATS[left.dtype])
+                slot: Operand = 0
+                if block is not None:
+                    across = b.multiply(b.subtract(row, row_low), _column_panels(blocking, self.target))
+                    slot = b.add(across, b.subtract(column.index, columns[0]))
+                saved = b.gep("%scratch", b.multiply(slot, tile.rows * width), w.scalar)
+                at = (b.multiply(row, tile.rows), first_column)
+                self._tile(shape, replace(left, pointer=start), panel, depth, reading, masks, remaining, at, saved, block)
+
+            whole = row_high
+            if blocking.last_rows:
+                assert blocking.panels is not None
+                whole = b.minimum(row_high, blocking.panels - 1)
+            with b.loop(row_low, whole, 1) as row:
+                emit(tile, row.index)
+            if blocking.last_rows:
+                with b.when(b.compare("eq", row_high, panels)):
+                    emit(replace(tile, rows=blocking.last_rows), b.subtract(panels, 1))
+
+    def _masks(self, columns: Operand, remaining: Operand, vectors: int) -> list[str | None]:
+        """Return the mask of each vector of a panel; None for each where panels fill the columns."""
+        lanes = self.target.lanes
+        if isinstance(columns, int) and columns % (vectors * lanes) == 0:
+            return [None] * vectors
+        return [
+            self.writer.lanes_below(self.builder.subtract(remaining, vector * lanes)) for vector in range(vectors)
+        ]
+
+    def _tile(
+        self,
+        shape: TileShape,
+        left: Strided,
+        right: Strided,
+        depth: Operand,
+        reading: Sequence[str | None],
+        masks: Sequence[str | None],
+        remaining: Operand,
+        at: tuple[Operand, Operand],
+        saved: str,
+        block: tuple[str, str] | None = None,
+    ) -> None:
+        """Write a tile and its epilogue; `saved` is where its accumulators are kept between blocks of the depth."""
+        b = self.builder
+        initial = None if block is None else self._resume(shape, saved, block[0])
+        sums = emit_tile(self.writer, shape, left, right, depth, reading, initial)
+        if block is None:
+            self._finish(shape, sums, masks, remaining, at, saved)
+            return
+        final, unfinished, joined = b.label("final"), b.label("unfinished"), b.label("joined")
+        b.branch_if(block[1], final, unfinished)
+        b.begin(final)
+        self._finish(shape, sums, masks, remaining, at, saved)
+        b.branch(joined)
+        b.begin(unfinished)
+        self._save(sums, saved)
+        b.branch(joined)
+        b.begin(joined)
+
+    def _resume(self, shape: TileShape, saved: str, first: str) -> list[str]:
+        """Return the accumulators to start from: zeros in the first block, else those that were saved."""
+        b, w = self.builder, self.writer
+        before, stored, start = b.block, b.label("stored"), b.label("start")
+        b.branch_if(first, start, stored)
+        b.begin(stored)
+        loaded = [
+            w.load(b.gep(saved, position * w.lanes, w.scalar), w.dtype) for position in range(shape.rows * shape.vectors)
+        ]
+        b.branch(start)
+        b.begin(start)
+        return [b.value(f"phi {w.vector} [zeroinitializer, %{before}], [{x}, %{stored}]") for x in loaded]
+
+    def _save(self, sums: Sequence[str], saved: str) -> None:
+        for position, total in enumerate(sums):
+            self.writer.store(total, self.builder.gep(saved, position * self.writer.lanes, self.writer.scalar))
+
+    def _finish(
+        self,
+        shape: TileShape,
+        sums: Sequence[str],
+        masks: Sequence[str | None],
+        remaining: Operand,
+        at: tuple[Operand, Operand],
+        saved: str,
+    ) -> None:
+        """Write the epilogue of a tile."""
+        b, w = self.builder, self.writer
+        row, column = at
+        lanes = self.target.lanes
+        if self.epilogue.is_light or len(sums) == 1:
+            for i in range(shape.rows):
+                for v in range(shape.vectors):
+                    place = (b.add(row, i), b.add(column, v * lanes))
+                    self.epilogue.emit(self.environment, place, sums[i * shape.vectors + v], masks[v])
+            return
+        self._save(sums, saved)
+        masked = any(mask is not None for mask in masks)
+        with b.loop(0, shape.rows, 1) as i, b.loop(0, shape.vectors, 1) as v:
+            position = b.multiply(b.add(b.multiply(i.index, shape.vectors), v.index), lanes)
+            total = w.load(b.gep(saved, position, w.scalar), w.dtype)
+            offset = b.multiply(v.index, lanes)
+            mask = w.lanes_below(b.subtract(remaining, offset)) if masked else None
+            self.epilogue.emit(self.environment, (b.add(row, i.index), b.add(column, offset)), total, mask)
+
+    # Few rows
+
+    def _wide(self, tile: TileShape, left: Strided, right: Strided, extents: _Extents, row: Operand) -> None:
+        """Write `tile.rows` rows from `row` on, as wide tiles over all columns."""
+        b = self.builder
+        width = tile.vectors * self.target.lanes
+        panels = b.divide(b.add(extents.columns, width - 1), width)
+        _, _, low, high = self._split(1, panels)
+        start = b.gep(left.pointer, b.multiply(row, left.rows), FLOATS[left.dtype])
+        with b.loop(low, high, 1) as panel:
+            column = b.multiply(panel.index, width)
+            remaining = b.subtract(extents.columns, column)
+            masks = self._masks(extents.columns, remaining, tile.vectors)
+            source = b.gep(right.pointer, b.multiply(column, right.columns), FLOATS[right.dtype])
+            self._tile(
+                tile,
+                replace(left, pointer=start),
+                replace(right, pointer=source),
+                extents.depth,
+                masks,
+                masks,
+                remaining,
+                (row, column),
+                "%scratch",
+            )
+
+    def _dots(self, left: Strided, right: Strided, extents: _Extents, first_row: Operand) -> None:
+        """Write the rows from `first_row` on as dot products."""
+        b, w, lanes = self.builder, self.writer, self.target.lanes
+        columns = extents.columns
+        group = min(columns, lanes) if isinstance(columns, int) else lanes
+        groups = b.divide(b.add(columns, group - 1), group)
+        row_low, row_high, low, high = self._split(b.subtract(extents.rows, first_row), groups)
+        with b.loop(b.add(first_row, row_low), b.add(first_row, row_high), 1) as row, b.loop(low, high, 1) as part:
+            column = b.multiply(part.index, group)
+            mask: str | None = None
+            last: Operand | None = None
+            if group < lanes:
+                mask = w.lanes_below(group)
+            elif not isinstance(columns, int):
+                # Fewer columns than lanes may be left: the last is read again.
+                remaining = b.subtract(columns, column)
+                mask, last = w.lanes_below(remaining), b.subtract(remaining, 1)
+            elif columns % lanes:
+                # The last group starts early; what the group before it finished is masked.
+                wanted = column
+                column = b.minimum(column, columns - lanes)
+                mask = w.lanes_from(b.subtract(wanted, column))
+            a = b.gep(left.pointer, b.multiply(row.index, left.rows), FLOATS[left.dtype])
+            start = b.gep(right.pointer, b.multiply(column, right.columns), FLOATS[right.dtype])
+            sums = emit_dots(w, replace(left, pointer=a), replace(right, pointer=start), extents.depth, group, last)
+            self.epilogue.emit(self.environment, (row.index, column), sums, mask)

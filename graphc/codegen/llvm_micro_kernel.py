@@ -1,0 +1,306 @@
+"""The two inner loops of a contraction: register tiles (outer products) and dot products.
+
+A tile keeps `rows x vectors` accumulators in registers for the whole depth: each step broadcasts one element of
+the left operand a row and multiplies it with the vectors of one row of the right operand. Dot products serve few
+rows against a right operand that is contiguous in the depth: vectors run along the depth and are summed at the end.
+Every accumulator adds its products in the order of the depth, whatever the tile's shape, so results do not depend
+on how rows and columns were cut into tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphc.codegen.llvm_builder import FunctionBuilder, Operand
+
+FLOATS = {"float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat"}
+SUFFIXES = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16"}
+
+
+@dataclass(frozen=True, slots=True)
+class Strided:
+    """A matrix in memory: `pointer` to its first element, and the distances in elements of its two axes."""
+
+    pointer: str
+    rows: Operand
+    columns: Operand
+    dtype: str
+
+
+class VectorWriter:
+    """Vectors of `lanes` elements of `dtype`, written with a FunctionBuilder.
+
+    `fused` tells whether the processor has a fused multiply-add; where it has none, products are rounded.
+    """
+
+    def __init__(self, builder: FunctionBuilder, dtype: str, lanes: int, fused: bool) -> None:
+        self.builder = builder
+        self.dtype = dtype
+        self.lanes = lanes
+        self.fused = fused
+        self.scalar = FLOATS[dtype]
+        self.vector = f"<{lanes} x {self.scalar}>"
+        self.mask_type = f"<{lanes} x i1>"
+        self._suffix = f"v{lanes}{SUFFIXES[dtype]}"
+        self._multiply_add = f"llvm.{'fma' if fused else 'fmuladd'}.{self._suffix}"
+        self._splat = f"{self.vector} poison, <{lanes} x i32> zeroinitializer"
+
+    def splat(self, scalar: str) -> str:
+        """Return the vector whose lanes all are the scalar."""
+        single = self.builder.value(f"insertelement {self.vector} poison, {self.scalar} {scalar}, i64 0")
+        return self.builder.value(f"shufflevector {self.vector} {single}, {self._splat}")
+
+    def multiply_add(self, a: str, b: str, c: str) -> str:
+        """Return a * b + c."""
+        kind = self.vector
+        return self.builder.call(kind, self._multiply_add, [(kind, a), (kind, b), (kind, c)])
+
+    def add(self, a: str, b: str) -> str:
+        """Return a + b."""
+        return self.builder.value(f"fadd {self.vector} {a}, {b}")
+
+    def load_scalar(self, pointer: str, dtype: str) -> str:
+        """Return the element at the pointer, widened to the writer's dtype."""
+        loaded = self.builder.value(f"load {FLOATS[dtype]}, ptr {pointer}")
+        return self._widen(loaded, dtype, "{}")
+
+    def load(self, pointer: str, dtype: str, mask: str | None = None) -> str:
+        """Return `lanes` elements from the pointer on, widened; masked lanes are not read and are zero."""
+        kind = f"<{self.lanes} x {FLOATS[dtype]}>"
+        align = f"i32 {2 if dtype in ('float16', 'bfloat16') else 4}"
+        if mask is None:
+            loaded = self.builder.value(f"load {kind}, ptr {pointer}, align {align.split()[1]}")
+        else:
+            loaded = self.builder.call(
+                kind,
+                f"llvm.masked.load.v{self.lanes}{SUFFIXES[dtype]}.p0",
+                [("ptr", pointer), ("i32", align.split()[1]), (self.mask_type, mask), (kind, "zeroinitializer")],
+            )
+        return self._widen(loaded, dtype, f"<{self.lanes} x {{}}>")
+
+    def gather(self, pointer: str, stride: Operand, dtype: str, mask: str | None = None) -> str:
+        """Return the elements at pointer, pointer + stride, ...; masked lanes are not read and are zero."""
+        if stride == 1:
+            return self.load(pointer, dtype, mask)
+        if stride == 0 and mask is None:
+            return self.splat(self.load_scalar(pointer, dtype))
+        b, lanes = self.builder, self.lanes
+        kind = f"<{lanes} x {FLOATS[dtype]}>"
+        single = b.value(f"insertelement <{lanes} x i64> poison, i64 {stride}, i64 0")
+        strides = b.value(f"shufflevector <{lanes} x i64> {single}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer")
+        offsets = b.value(f"mul <{lanes} x i64> {strides}, {self._iota('i64')}")
+        pointers = b.value(f"getelementptr {FLOATS[dtype]}, ptr {pointer}, <{lanes} x i64> {offsets}")
+        every = self.lanes_below(lanes) if mask is None else mask
+        loaded = b.call(
+            kind,
+            f"llvm.masked.gather.v{lanes}{SUFFIXES[dtype]}.v{lanes}p0",
+            [(f"<{lanes} x ptr>", pointers), ("i32", "2"), (self.mask_type, every), (kind, "zeroinitializer")],
+        )
+        return self._widen(loaded, dtype, f"<{lanes} x {{}}>")
+
+    def store(self, vector: str, pointer: str) -> None:
+        """Write all lanes from the pointer on."""
+        self.builder.emit(f"store {self.vector} {vector}, ptr {pointer}, align 4")
+
+    def shuffle(self, a: str, b: str, order: Sequence[int]) -> str:
+        """Return lanes of a (numbers below `lanes`) and b (the others) in this order."""
+        text = ", ".join(f"i32 {lane}" for lane in order)
+        return self.builder.value(
+            f"shufflevector {self.vector} {a}, {self.vector} {b}, <{len(order)} x i32> <{text}>"
+        )
+
+    def transpose(self, block: Sequence[str]) -> list[str]:
+        """Return the transposed square of `lanes` vectors."""
+        vectors, lanes = list(block), self.lanes
+        half = lanes // 2
+        while half:
+            low = [lane if lane & half == 0 else lane - half + lanes for lane in range(lanes)]
+            high = [lane + half if lane & half == 0 else lane + lanes for lane in range(lanes)]
+            for index in range(lanes):
+                if index & half == 0:
+                    a, b = vectors[index], vectors[index + half]
+                    vectors[index], vectors[index + half] = self.shuffle(a, b, low), self.shuffle(a, b, high)
+            half //= 2
+        return vectors
+
+    def sum_lanes(self, vectors: Sequence[str]) -> str:
+        """Return the sums over the lanes of up to `lanes` vectors, one in each lane, in order.
+
+        Pairs of vectors are folded in halves, by the same tree whatever the number of vectors' values.
+        """
+        level, segments = list(vectors), 1
+        while len(level) > 1:
+            if len(level) % 2:
+                level.append(level[-1])
+            level = [self._fold_pair(a, b, self.lanes // segments) for a, b in zip(level[::2], level[1::2])]
+            segments *= 2
+        result, width = level[0], self.lanes // segments
+        if width == 1:
+            return result
+        size = width
+        while size > 1:
+            size //= 2
+            rotated = [lane // width * width + (lane + size) % width for lane in range(self.lanes)]
+            result = self.add(result, self.shuffle(result, "poison", rotated))
+        return self.shuffle(result, "poison", [lane % segments * width for lane in range(self.lanes)])
+
+    def _fold_pair(self, a: str, b: str, width: int) -> str:
+        """Fold each segment of `width` lanes of a, then of b, to half its width."""
+        half, lanes = width // 2, self.lanes
+        starts = [start for source in (0, lanes) for start in range(source, source + lanes, width)]
+        low = [start + lane for start in starts for lane in range(half)]
+        high = [start + half + lane for start in starts for lane in range(half)]
+        return self.add(self.shuffle(a, b, low), self.shuffle(a, b, high))
+
+    def lanes_below(self, count: Operand) -> str:
+        """Return the mask of the lanes whose number is less than count."""
+        if isinstance(count, int):
+            return "<" + ", ".join(f"i1 {'true' if lane < count else 'false'}" for lane in range(self.lanes)) + ">"
+        return self._compare_lanes("sgt", count)
+
+    def lanes_from(self, count: Operand) -> str:
+        """Return the mask of the lanes whose number is not less than count."""
+        return self._compare_lanes("sle", count)
+
+    def _compare_lanes(self, relation: str, count: Operand) -> str:
+        b, kind = self.builder, f"<{self.lanes} x i64>"
+        single = b.value(f"insertelement {kind} poison, i64 {count}, i64 0")
+        counts = b.value(f"shufflevector {kind} {single}, {kind} poison, <{self.lanes} x i32> zeroinitializer")
+        return b.value(f"icmp {relation} {kind} {counts}, {self._iota('i64')}")
+
+    def _iota(self, element: str) -> str:
+        return "<" + ", ".join(f"{element} {lane}" for lane in range(self.lanes)) + ">"
+
+    def _widen(self, value: str, dtype: str, form: str) -> str:
+        if dtype == self.dtype:
+            return value
+        return self.builder.value(f"fpext {form.format(FLOATS[dtype])} {value} to {form.format(self.scalar)}")
+
+
+@dataclass(frozen=True, slots=True)
+class TileShape:
+    """Registers of a tile: `rows x vectors` accumulators, times `chains` partial sums that hide the latency of few.
+
+    `unroll` is the number of depth steps an iteration, a multiple of `chains`.
+    """
+
+    rows: int
+    vectors: int
+    unroll: int = 4
+    chains: int = 1
+
+
+def emit_tile(
+    w: VectorWriter,
+    shape: TileShape,
+    left: Strided,
+    right: Strided,
+    depth: Operand,
+    masks: Sequence[str | None],
+    initial: Sequence[str] | None = None,
+) -> list[str]:
+    """Emit the depth loop of a tile and return its accumulators, row after row.
+
+    `left` points at (first row, 0), `right` at (0, first column) with columns at distance 1. Columns of a masked
+    vector whose lane is off are not read. `initial` are accumulators to go on from; without them they start at zero.
+    """
+    b = w.builder
+    rows, vectors, unroll, chains = shape.rows, shape.vectors, shape.unroll, shape.chains
+    row_offsets = [b.multiply(left.rows, row) for row in range(rows)]
+    element, column_element = FLOATS[left.dtype], FLOATS[right.dtype]
+
+    def steps(carried: list[str], count: int) -> list[str]:
+        """Multiply-add `count` steps of the depth onto [left pointer, right pointer, accumulators...]."""
+        left_pointer, right_pointer, *sums = carried
+        for step in range(count):
+            at_left, at_right = left_pointer, right_pointer
+            if isinstance(left.columns, int):
+                at_left = left_pointer
+                columns = step * left.columns
+            else:
+                columns = 0
+            at_right = b.gep(right_pointer, step * right.rows, column_element) if isinstance(right.rows, int) else right_pointer
+            loaded = [
+                w.load(b.gep(at_right, vector * w.lanes, column_element), right.dtype, masks[vector])
+                for vector in range(vectors)
+            ]
+            base = step % chains * rows * vectors
+            for row in range(rows):
+                pointer = b.gep(at_left, b.add(row_offsets[row], columns), element)
+                factor = w.splat(w.load_scalar(pointer, left.dtype))
+                for vector in range(vectors):
+                    position = base + row * vectors + vector
+                    sums[position] = w.multiply_add(factor, loaded[vector], sums[position])
+            if not isinstance(left.columns, int):
+                left_pointer = b.gep(left_pointer, left.columns, element)
+            if not isinstance(right.rows, int):
+                right_pointer = b.gep(right_pointer, right.rows, column_element)
+        if isinstance(left.columns, int):
+            left_pointer = b.gep(left_pointer, count * left.columns, element)
+        if isinstance(right.rows, int):
+            right_pointer = b.gep(right_pointer, count * right.rows, column_element)
+        return [left_pointer, right_pointer, *sums]
+
+    zeros = ["zeroinitializer"] * (rows * vectors * chains)
+    start = [left.pointer, right.pointer, *([*initial, *zeros[len(initial) :]] if initial is not None else zeros)]
+    kinds = ["ptr", "ptr"] + [w.vector] * (len(start) - 2)
+    main = b.subtract(depth, b.remainder(depth, unroll))
+    state = start
+    if main != 0:
+        with b.loop(0, main, unroll, list(zip(kinds, start))) as loop:
+            loop.next = steps(list(loop.carried), unroll)
+        state = loop.results
+    if isinstance(depth, int) and isinstance(main, int):
+        state = steps(state, depth - main) if depth > main else state
+    else:
+        with b.loop(main, depth, 1, list(zip(kinds, state))) as loop:
+            loop.next = steps(list(loop.carried), 1)
+        state = loop.results
+    return _join_chains(w, state[2:], chains)
+
+
+def _join_chains(w: VectorWriter, sums: list[str], chains: int) -> list[str]:
+    while chains > 1:
+        chains //= 2
+        half = len(sums) // 2
+        sums = [w.add(a, b) for a, b in zip(sums[:half], sums[half:])]
+    return sums
+
+
+def emit_dots(
+    w: VectorWriter, left: Strided, right: Strided, depth: Operand, columns: int, last: Operand | None = None
+) -> str:
+    """Emit the dot products of one row with `columns` columns (at most `lanes`); return them, one in each lane.
+
+    `left` points at (row, 0), `right` at (0, first column). Columns beyond `last`, where given, read the last one.
+    """
+    b = w.builder
+    chains = 1 if columns >= 8 else 4
+    starts: list[Operand] = [
+        b.multiply(column if last is None else b.minimum(column, last), right.columns) for column in range(columns)
+    ]
+    element, column_element = FLOATS[left.dtype], FLOATS[right.dtype]
+
+    def step(at: Operand, sums: list[str], chain: int, mask: str | None) -> None:
+        a = w.gather(b.gep(left.pointer, b.multiply(at, left.columns), element), left.columns, left.dtype, mask)
+        source = b.gep(right.pointer, b.multiply(at, right.rows), column_element)
+        for column in range(columns):
+            loaded = w.gather(b.gep(source, starts[column], column_element), right.rows, right.dtype, mask)
+            position = chain * columns + column
+            sums[position] = w.multiply_add(a, loaded, sums[position])
+
+    sums = ["zeroinitializer"] * (columns * chains)
+    main: Operand = 0
+    for block in sorted({chains, 1}, reverse=True):
+        low, main = main, b.subtract(depth, b.remainder(depth, block * w.lanes))
+        if low == main:
+            continue
+        with b.loop(low, main, block * w.lanes, [(w.vector, total) for total in sums]) as loop:
+            loop.next = list(loop.carried)
+            for chain in range(block):
+                step(b.add(loop.index, chain * w.lanes), loop.next, chain, None)
+        sums = loop.results
+    if main != depth:
+        step(main, sums, 0, w.lanes_below(b.subtract(depth, main)))
+    return w.sum_lanes(_join_chains(w, sums, chains))
