@@ -1,0 +1,50 @@
+"""Optimizers: from gradients to updates, with the formulas and defaults of Keras 2.2.4."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.keras.optimizers.adam import Adam, Adamax, Nadam
+from graphc.keras.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from graphc.keras.optimizers.base import Optimizer, clip_norm
+from graphc.keras.optimizers.sgd import SGD
+from graphc.keras.utils.generic_utils import deserialize_keras_object, serialize_keras_object
+
+__all__ = [
+    "SGD", "Adadelta", "Adagrad", "Adam", "Adamax", "Nadam", "Optimizer", "RMSprop", "adadelta", "adagrad", "adam",
+    "adamax", "clip_norm", "deserialize", "get", "nadam", "rmsprop", "serialize", "sgd",
+]  # fmt: skip
+
+sgd = SGD
+rmsprop = RMSprop
+adagrad = Adagrad
+adadelta = Adadelta
+adam = Adam
+adamax = Adamax
+nadam = Nadam
+
+_CLASSES = {c.__name__.lower(): c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam)}
+
+
+def serialize(optimizer: Optimizer) -> Any:
+    """Return the config of an optimizer: {class_name, config}."""
+    return serialize_keras_object(optimizer)
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    """Return the optimizer of a config; the case of its name does not matter. Raises ValueError for an unknown one."""
+    name = config["class_name"]
+    if name.lower() in _CLASSES:
+        config = {**config, "class_name": name.lower()}
+    return deserialize_keras_object(config, _CLASSES, custom_objects, "optimizer")
+
+
+def get(identifier: Any) -> Any:
+    """Return the optimizer that a config, a name or an optimizer stands for. Raises ValueError for others."""
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        return deserialize({"class_name": identifier, "config": {}})
+    if isinstance(identifier, Optimizer):
+        return identifier
+    raise ValueError(f"Could not interpret optimizer identifier: {identifier!r}")
