@@ -1,0 +1,35 @@
+"""Passes: Graph -> Graph, one file a pass. A pass changes how a value is computed, never what it is."""
+
+from __future__ import annotations
+
+from graphc.graph import Graph
+from graphc.passes.canonicalise import canonicalise
+from graphc.passes.eliminate_dead_code import eliminate_dead_code
+from graphc.passes.expand_composites import expand_composites
+from graphc.passes.fold_constants import fold_constants
+from graphc.passes.pipeline import Pass, PassRecord, PassReport, run_passes
+from graphc.passes.simplify_algebra import simplify_algebra
+from graphc.passes.stabilise import stabilise
+from graphc.passes.unify_dims import unify_dims
+
+PIPELINE: tuple[Pass, ...] = (
+    unify_dims,  # first: every later pass compares dims
+    fold_constants,  # a fixed learning phase becomes a constant condition, which prunes much below
+    canonicalise,  # one spelling of each thing, so that rules need to know only one
+    stabilise,  # while softmax, softplus and their kin are still one node
+    expand_composites,  # from here on only primitives, which the scheduler knows
+    simplify_algebra,  # also cleans what gradients and the bodies of composites left
+    eliminate_dead_code,  # updates that came to nothing
+)
+"""The passes of every compilation, in order. CSE is not among them: equal nodes are one object."""
+
+
+def run_pipeline(graph: Graph, name: str = "program") -> PassReport:
+    """Run PIPELINE on a graph; see `run_passes`."""
+    return run_passes(graph, PIPELINE, name)
+
+
+__all__ = [
+    "PIPELINE", "Pass", "PassRecord", "PassReport", "canonicalise", "eliminate_dead_code", "expand_composites",
+    "fold_constants", "run_passes", "run_pipeline", "simplify_algebra", "stabilise", "unify_dims",
+]  # fmt: skip
