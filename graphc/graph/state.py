@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,11 +33,14 @@ class State:
     """A named array of fixed shape and dtype, its node in graphs (`state.node`), and its value.
 
     `default_update`, where set, maps the state's node to its next value; `graphc.function` adds that update to
-    every program that reads the state (random counters advance so). `lock` guards the value against programs
-    that run meanwhile. Compiled programs read and write `storage` in place: it is never replaced.
+    every program that reads the state (random counters advance so). `lock`, one for all states, is held while a
+    value is read or replaced; the runtime puts the lock that compiled programs take in its place. Compiled programs
+    read and write `storage` in place: it is never replaced.
     """
 
-    __slots__ = ("__weakref__", "default_update", "identity", "lock", "name", "node", "storage")
+    __slots__ = ("__weakref__", "default_update", "identity", "name", "node", "storage")
+
+    lock: ClassVar[AbstractContextManager[Any]] = threading.Lock()
 
     def __init__(
         self,
@@ -50,7 +54,6 @@ class State:
         self.name = name or f"state_{self.identity}"
         self.storage = aligned_copy(array)
         self.default_update = default_update
-        self.lock = threading.Lock()
         type_ = TensorType(array.shape, dtypes.canonical(array.dtype))
         self.node = make_node(STATE, (), {"state": self, "name": self.name, "identity": self.identity}, type_)
 

@@ -1,0 +1,1 @@
+"""Emit: Plan -> text. Pure: needs no device and no LLVM."""

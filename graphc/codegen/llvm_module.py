@@ -1,0 +1,53 @@
+"""A plan as one LLVM module: its kernels, `graphc_run`, the Python entry and the epoch driver."""
+
+from __future__ import annotations
+
+from graphc.codegen.llvm_builder import FunctionText
+from graphc.codegen.llvm_contract import contract_scratch_bytes, emit_contract_kernel
+from graphc.codegen.llvm_entry import emit_entry, emit_variables
+from graphc.codegen.llvm_epoch import emit_epoch
+from graphc.codegen.llvm_loops import emit_loop_kernel
+from graphc.codegen.llvm_run import emit_run, plan_launches
+from graphc.codegen.target import Target
+from graphc.loopir import ContractKernel, Kernel, Plan
+
+_LINE = 64
+
+
+def emit_kernel(kernel: Kernel, name: str, target: Target) -> FunctionText:
+    """Return the function of a kernel: its buffers, its sizes, scratch memory, thread, threads."""
+    if isinstance(kernel, ContractKernel):
+        return emit_contract_kernel(kernel, name, target)
+    return emit_loop_kernel(kernel, name, target)
+
+
+def scratch_bytes(plan: Plan, target: Target) -> int:
+    """Return the bytes of scratch memory that a thread needs for any kernel of the plan, in whole cache lines."""
+    needed = [contract_scratch_bytes(x.kernel, target) for x in plan.launches if isinstance(x.kernel, ContractKernel)]
+    return -(-max(needed, default=0) // _LINE) * _LINE
+
+
+def emit_plan(plan: Plan, target: Target) -> str:
+    """Return the text of the module of a plan.
+
+    Kernels that are equal become one function. The text names no address and no layer: equal programs have equal
+    text, in every process. Raises CompileError where a size of the plan is bound by no argument.
+    """
+    names: dict[Kernel, str] = {}
+    functions: list[FunctionText] = []
+    for launch in plan.launches:
+        if launch.kernel not in names:
+            names[launch.kernel] = f"kernel_{len(names)}"
+            functions.append(emit_kernel(launch.kernel, names[launch.kernel], target))
+    launches = plan_launches(plan, [names[launch.kernel] for launch in plan.launches])
+    scratch = scratch_bytes(plan, target)
+    functions += emit_run(plan, launches, scratch)
+    functions.append(emit_entry(plan, launches, scratch))
+    functions += emit_epoch(plan)
+    return assemble_module(functions, emit_variables(plan, scratch), target)
+
+
+def assemble_module(functions: list[FunctionText], variables: str, target: Target) -> str:
+    """Return the text of a module: each declaration once, the variables, the functions, the attributes."""
+    declarations = sorted(set().union(*(f.declarations for f in functions)))
+    return "\n".join([*declarations, variables, *(f.text for f in functions), target.attributes])

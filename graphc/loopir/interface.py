@@ -1,0 +1,63 @@
+"""What a compiled plan looks like from outside: shared by those who emit it and those who load it.
+
+The module of a plan defines
+
+- `graphc_run(ptr buffers, ptr sizes, i32 threads)`: runs the plan. `buffers` are the addresses of `plan.buffers` in
+  order (temporaries' are not read), then the arena's, then the scratch memory's; `sizes` the values of `plan.sizes`;
+- `graphc_call(ptr self, ptr args, i64 count) -> ptr`: the plan as a Python function;
+- `graphc_epoch(ptr request) -> i64`: steps of an epoch, where every result is a float scalar;
+- `graphc_fixed`: an array of the addresses of states and constants, in the order of `plan.buffers`, for the loader to
+  fill in; `graphc_single`: a byte, not 0 where a single result is returned bare;
+- `graphc_block`: memory that calls hand to each other (bytes, address, whether a call holds it);
+- `graphc_scratch`: an i64, the bytes of scratch memory of one thread.
+"""
+
+from __future__ import annotations
+
+from graphc.errors import CompileError
+from graphc.loopir.plan import Plan
+from graphc.symbolic import Dim, Polynomial, Symbol
+
+# The fields of an epoch's request, 64 bits each:
+# rows: address of an array of the address of each argument's first row
+# row_bytes: address of an array of the bytes of a row of each argument; 0 where every step gets the same array
+# gathered: address of an array of the address of the memory that each argument's rows are gathered into
+# index, count: address and number of the row numbers; batch: rows of a step; first, last: the steps to run
+# buffers, sizes: as `graphc_run` takes them; the buffers of gathered arguments are filled in at each step
+# is_batch: address of a byte for each size: whether it is the number of rows of the step
+# totals: address of a float64 for each result; nanoseconds: the time limit; stop: address of an i32; threads
+EPOCH_FIELDS = (
+    "rows", "row_bytes", "gathered", "index", "count", "batch", "first", "last", "buffers", "sizes", "is_batch",
+    "totals", "nanoseconds", "stop", "threads",
+)  # fmt: skip
+
+
+def as_size(dim: Dim) -> Symbol | None:
+    """Return the symbol that a dim is, where it is nothing else."""
+    if isinstance(dim, Polynomial) and len(dim.terms) == 1:
+        ((monomial, coefficient),) = dim.terms.items()
+        if coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol):
+            return monomial[0]
+    return None
+
+
+def size_sources(plan: Plan) -> dict[Symbol, tuple[int, int]]:
+    """Return for each size of the plan the argument and the axis that bind it: the first that is the bare symbol.
+
+    Raises CompileError where no argument binds a size.
+    """
+    found: dict[Symbol, tuple[int, int]] = {}
+    for position, argument in enumerate(plan.arguments):
+        for axis, dim in enumerate(argument.shape):
+            s = as_size(dim)
+            if s is not None:
+                found.setdefault(s, (position, axis))
+    missing = [str(s) for s in plan.sizes if s not in found]
+    if missing:
+        raise CompileError(f"no axis of an argument gives the size of {', '.join(missing)}")
+    return {s: found[s] for s in plan.sizes}
+
+
+def has_epoch(plan: Plan) -> bool:
+    """Tell whether the plan can run as an epoch: every result is a float scalar."""
+    return all(not r.shape and r.dtype in ("float32", "float64") for r in plan.results)

@@ -1,0 +1,95 @@
+"""Arguments as a caller gives them, to arrays as a compiled program takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import dtypes, symbolic
+from graphc.errors import DTypeError, ExecutionError, ShapeError
+from graphc.loopir import Argument, Plan, size_sources
+from graphc.symbolic import Dim, Symbol
+
+Array = np.ndarray[Any, Any]
+
+
+def convert_arguments(plan: Plan, arrays: Sequence[Any], name: str) -> list[Array]:
+    """Return the arguments as contiguous arrays of the plan's dtypes and shapes; those that fit are not copied.
+
+    An array may be cast where no value is lost but precision (int32 to float32, float64 to float32); Python numbers
+    and sequences of them take the dtype that is wanted. Raises ExecutionError for a wrong count, DTypeError and
+    ShapeError for an argument that does not fit, with its name and what was expected.
+    """
+    check_count(plan, arrays, name)
+    converted = [
+        convert_array(value, argument, f"argument {position} '{argument.name}' of {name}")
+        for position, (argument, value) in enumerate(zip(plan.arguments, arrays))
+    ]
+    bind_sizes(plan, [array.shape for array in converted], name)
+    return converted
+
+
+def check_count(plan: Plan, arrays: Sequence[Any], name: str) -> None:
+    """Raise ExecutionError where there are not as many arrays as arguments."""
+    if len(arrays) != len(plan.arguments):
+        wanted = ", ".join(f"'{argument.name}'" for argument in plan.arguments) or "none"
+        raise ExecutionError(f"{name} takes {len(plan.arguments)} arrays ({wanted}); got {len(arrays)}")
+
+
+def convert_array(value: Any, argument: Argument, what: str) -> Array:
+    """Return a value as a contiguous, aligned array of the argument's dtype. Raises DTypeError, as `what`."""
+    dtype = dtypes.numpy_dtype(argument.dtype)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"{what}: {error}") from None
+    if array.dtype != dtype:
+        array = _cast(array, argument.dtype, weak=not hasattr(value, "dtype"), what=what)
+    array = np.require(array, dtype, ("C_CONTIGUOUS", "ALIGNED"))
+    # One dtype can have several descriptors (long and long long): the compiled program knows one of them.
+    return array if array.dtype is dtype else array.view(dtype)
+
+
+def _cast(array: Array, wanted: str, weak: bool, what: str) -> Array:
+    if array.dtype == object or array.dtype.kind not in "biufV":
+        raise DTypeError(f"{what} holds {array.dtype}; expected numbers of dtype {wanted}")
+    given = dtypes.canonical(array.dtype)
+    if dtypes.can_cast_safely(given, wanted):
+        return array.astype(dtypes.numpy_dtype(wanted))
+    cast = array.astype(dtypes.numpy_dtype(wanted))
+    if weak and not dtypes.is_float(given) and np.array_equal(cast, array):
+        return cast
+    raise DTypeError(f"{what} has dtype {given}, which does not cast safely to {wanted}")
+
+
+def bind_sizes(plan: Plan, shapes: Sequence[tuple[int, ...]], name: str) -> dict[Symbol, int]:
+    """Return the plan's sizes for arguments of these shapes. Raises ShapeError where a shape does not fit."""
+    for position, (argument, shape) in enumerate(zip(plan.arguments, shapes)):
+        if len(shape) != len(argument.shape):
+            raise _shape_error(plan, position, shape, {}, name)
+    sizes = {s: shapes[position][axis] for s, (position, axis) in size_sources(plan).items()}
+    for position, (argument, shape) in enumerate(zip(plan.arguments, shapes)):
+        if any(_evaluate(dim, sizes) not in (None, size) for dim, size in zip(argument.shape, shape)):
+            raise _shape_error(plan, position, shape, sizes, name)
+    return sizes
+
+
+def _evaluate(dim: Dim, sizes: Mapping[Symbol, int]) -> int | None:
+    """Return a dim's value; None where the sizes at hand do not give it."""
+    known = all(s in sizes for s in symbolic.symbols(dim))
+    return symbolic.evaluate(dim, sizes) if known else None
+
+
+def _shape_error(
+    plan: Plan, position: int, shape: tuple[int, ...], sizes: Mapping[Symbol, int], name: str
+) -> ShapeError:
+    argument = plan.arguments[position]
+    free = set(size_sources(plan).values())
+    dims = [
+        "?" if (position, axis) in free or (value := _evaluate(dim, sizes)) is None else str(value)
+        for axis, dim in enumerate(argument.shape)
+    ]
+    expected = f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
+    return ShapeError(f"argument {position} '{argument.name}' of {name} has shape {shape}; expected {expected}")

@@ -1,0 +1,139 @@
+"""Native epochs: the memory and the checks around `graphc_epoch`."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import dtypes, symbolic
+from graphc.errors import ExecutionError, ShapeError
+from graphc.loopir import EPOCH_FIELDS, Plan, as_size, has_epoch
+from graphc.runtime.arguments import Array, bind_sizes, check_count, convert_array
+from graphc.runtime.program import Program, aligned_bytes
+from graphc.runtime.symbols import threads
+from graphc.symbolic import Symbol
+
+
+def run_epoch(
+    program: Program,
+    arrays: Sequence[Any],
+    indices: Array,
+    batch_size: int,
+    steps: tuple[int, int],
+    totals: Array,
+    seconds: float,
+    gathered: Sequence[bool] | None,
+    stop: ctypes.c_int32,
+) -> int:
+    """Run steps of an epoch; `Executable.epoch` tells what the arguments mean and which errors there are."""
+    plan, name = program.plan, program.name
+    if not has_epoch(plan):
+        raise ExecutionError(f"{name} has results that are not float scalars: it cannot run whole epochs")
+    check_count(plan, arrays, name)
+    chosen = _default_gathered(plan) if gathered is None else tuple(gathered)
+    indices, rows = _check_steps(program, indices, batch_size, steps, totals)
+    converted = [
+        convert_array(value, argument, f"argument {position} '{argument.name}' of {name}")
+        for position, (argument, value) in enumerate(zip(plan.arguments, arrays))
+    ]
+    shapes = [(rows, *array.shape[1:]) if is_gathered else array.shape for array, is_gathered in zip(converted, chosen)]
+    sizes = bind_sizes(plan, shapes, name)
+    _check_rows(program, converted, chosen, indices)
+    batch_symbols = {as_size(a.shape[0]) for a, is_gathered in zip(plan.arguments, chosen) if is_gathered}
+    last_rows = min(batch_size, len(indices) - (steps[1] - 1) * batch_size)
+    if last_rows != rows:
+        bind_sizes(plan, [(last_rows, *s[1:]) if g else s for s, g in zip(shapes, chosen)], name)
+    memory = _Memory(program, converted, chosen, sizes, rows)
+    size_values = np.array([sizes[s] for s in plan.sizes] or [0], np.int64)
+    is_batch = np.array([s in batch_symbols for s in plan.sizes] or [False], np.uint8)
+    fields: dict[str, int] = {
+        "rows": memory.rows.ctypes.data,
+        "row_bytes": memory.row_bytes.ctypes.data,
+        "gathered": memory.gathered.ctypes.data,
+        "index": indices.ctypes.data,
+        "count": len(indices),
+        "batch": batch_size,
+        "first": steps[0],
+        "last": steps[1],
+        "buffers": memory.buffers.ctypes.data,
+        "sizes": size_values.ctypes.data,
+        "is_batch": is_batch.ctypes.data,
+        "totals": totals.ctypes.data,
+        "nanoseconds": int(seconds * 1e9),
+        "stop": ctypes.addressof(stop),
+        "threads": threads(),
+    }
+    request = np.array([fields[field] for field in EPOCH_FIELDS], np.int64)
+    run = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(program.code.address("graphc_epoch"))
+    return int(run(request.ctypes.data))
+
+
+def _default_gathered(plan: Plan) -> tuple[bool, ...]:
+    return tuple(bool(a.shape) and as_size(a.shape[0]) is not None for a in plan.arguments)
+
+
+def _check_steps(
+    program: Program, indices: Array, batch_size: int, steps: tuple[int, int], totals: Array
+) -> tuple[Array, int]:
+    """Return the indices as the native code reads them and the rows of the first step."""
+    name = program.name
+    indices = np.ascontiguousarray(indices, np.int64)
+    first, last = steps
+    if indices.ndim != 1 or batch_size < 1 or not 0 <= first < last or (last - 1) * batch_size >= len(indices):
+        raise ExecutionError(
+            f"{name}: steps {first} to {last} of {batch_size} rows do not lie in indices of shape {indices.shape}"
+        )
+    wanted = (len(program.plan.results),)
+    if totals.dtype != np.float64 or totals.shape != wanted or not totals.flags.carray:
+        raise ExecutionError(
+            f"{name}: totals must be a contiguous float64 array of shape {wanted}; got {totals.dtype} {totals.shape}"
+        )
+    return indices, min(batch_size, len(indices) - first * batch_size)
+
+
+def _check_rows(program: Program, arrays: Sequence[Array], gathered: Sequence[bool], indices: Array) -> None:
+    low, high = int(indices.min()), int(indices.max())
+    for position, (argument, array) in enumerate(zip(program.plan.arguments, arrays)):
+        if gathered[position] and (low < 0 or high >= len(array)):
+            raise ShapeError(
+                f"argument {position} '{argument.name}' of {program.name} has {len(array)} rows; "
+                f"the indices go from {low} to {high}"
+            )
+
+
+class _Memory:
+    """The arrays of addresses that an epoch reads, and all memory they point to."""
+
+    def __init__(
+        self,
+        program: Program,
+        arrays: Sequence[Array],
+        gathered: Sequence[bool],
+        sizes: Mapping[Symbol, int],
+        batch: int,
+    ) -> None:
+        plan = program.plan
+        self.keep: list[Array] = list(arrays)
+        self.rows = np.array([array.ctypes.data for array in arrays] or [0], np.int64)
+        row_bytes = [a.nbytes // max(len(a), 1) if g else 0 for a, g in zip(arrays, gathered)]
+        self.row_bytes = np.array(row_bytes or [0], np.int64)
+        self.gathered = np.array([self._make(size * batch) for size in row_bytes] or [0], np.int64)
+        addresses = {argument.buffer: int(row) for argument, row in zip(plan.arguments, self.rows)}
+        fixed = iter(program.fixed)
+        for b in plan.buffers:
+            if b.role in ("state", "constant"):
+                addresses[b.name] = next(fixed).ctypes.data
+            elif b.role == "output":
+                addresses[b.name] = self._make(dtypes.itemsize(b.dtype))
+        arena = -(-symbolic.evaluate(plan.arena, sizes) // 64) * 64
+        scratch = ctypes.c_int64.from_address(program.code.address("graphc_scratch")).value
+        start = self._make(arena + scratch * threads())
+        self.buffers = np.array([*(addresses.get(b.name, 0) for b in plan.buffers), start, start + arena], np.int64)
+
+    def _make(self, count: int) -> int:
+        memory = aligned_bytes(count)
+        self.keep.append(memory)
+        return int(memory.ctypes.data)

@@ -1,0 +1,101 @@
+"""Executable: a compiled program in memory, and how Python runs it."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from graphc import config
+from graphc.errors import ExecutionError
+from graphc.loopir import Plan
+from graphc.runtime.arguments import Array
+from graphc.runtime.device import Device
+from graphc.runtime.epoch import run_epoch
+from graphc.runtime.program import Program
+from graphc.runtime.report import CodeReport, format_report
+
+
+class Executable:
+    """A compiled program: call it with arrays in the order of its inputs.
+
+    `single`: a call returns its one result bare, not in a list. `graph` and `plan` are what it was compiled from;
+    `native` is the builtin function that a call runs: it takes the same arguments and costs less.
+    Several threads may call one executable at once. Raises ExecutionError, DTypeError or ShapeError for arguments
+    that do not fit; with GRAPHC_NAN_GUARD=1 also ExecutionError where a float result is not finite.
+    """
+
+    def __init__(
+        self, program: Program, text: str, device: Device, graph: Any, code: CodeReport, reports: Sequence[Any]
+    ) -> None:
+        self.plan: Plan = program.plan
+        self.graph = graph
+        self.name = program.name
+        self.single = program.single
+        self.reports = tuple(reports)
+        self.code = code
+        self.native: Callable[..., Any] = program.make_native()
+        self._program, self._text, self._device = program, text, device
+        self._stop = ctypes.c_int32(0)
+        self._guards = bool(config.get("GRAPHC_NAN_GUARD"))
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Run the program; returns a list of new arrays, or one array where `single`."""
+        results = self.native(*arrays)
+        if self._guards:
+            self._check_finite([results] if self.single else results)
+        return results
+
+    def _check_finite(self, results: Sequence[Array]) -> None:
+        for position, result in enumerate(results):
+            if result.dtype.kind in "fV" and not np.isfinite(result.astype(np.float64)).all():
+                raise ExecutionError(f"result {position} of {self.name}, of shape {result.shape}, is not finite")
+
+    def epoch(
+        self,
+        arrays: Sequence[Any],
+        indices: Array,
+        batch_size: int,
+        first_step: int,
+        last_step: int,
+        totals: Array,
+        seconds: float,
+        gathered: Sequence[bool] | None = None,
+    ) -> int:
+        """Run steps [first_step, last_step) of an epoch without Python between them; return how many were done.
+
+        Step s takes rows `indices[s * batch_size : (s + 1) * batch_size]` (int64) of every gathered array, the last
+        step what is left; other arrays are passed as they are. `gathered` tells which are; by default those whose
+        first axis has a run-time size. Every result, a float scalar, is added, times the number of rows, to its
+        element of `totals` (float64, changed in place). At least one step runs; it stops early after `seconds` or
+        when another thread calls `interrupt`. The values are bit for bit those of calling step by step.
+
+        Raises ExecutionError where a result is no float scalar, or steps and indices do not fit; ShapeError and
+        DTypeError for arrays, as a call does.
+        """
+        self._stop.value = 0
+        return run_epoch(
+            self._program, arrays, indices, batch_size, (first_step, last_step), totals, seconds, gathered, self._stop
+        )
+
+    def interrupt(self) -> None:
+        """Make a running `epoch` return after its present step. For other threads."""
+        self._stop.value = 1
+
+    def source(self, kind: Literal["llvm", "asm"] = "llvm") -> str:
+        """Return the program's LLVM IR, or the assembly it became. Raises ExecutionError for another kind."""
+        if kind == "llvm":
+            return self._text
+        if kind == "asm":
+            return self._device.assembly(self._text)
+        raise ExecutionError(f"an executable has the sources 'llvm' and 'asm'; got {kind!r}")
+
+    def report(self) -> str:
+        """Return what was compiled, as text: kernels with their work, memory, time of each stage."""
+        return format_report(self.name, self.plan, self.code, self.reports)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(argument.name for argument in self.plan.arguments)
+        return f"<Executable {self.name}({arguments}): {len(self.plan.launches)} kernels>"

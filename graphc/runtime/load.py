@@ -1,0 +1,44 @@
+"""load_plan(): a plan and its text to an Executable, through the cache of object code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from graphc import __version__
+from graphc.loopir import Plan
+from graphc.runtime import cache
+from graphc.runtime.cpu import cpu
+from graphc.runtime.device import Device
+from graphc.runtime.executor import Executable
+from graphc.runtime.program import Program
+from graphc.runtime.report import CodeReport
+
+
+def load_plan(
+    plan: Plan,
+    text: str,
+    graph: Any = None,
+    reports: Sequence[Any] = (),
+    name: str = "function",
+    single: bool = False,
+    device: Device | None = None,
+) -> Executable:
+    """Return the executable of a plan whose module is `text`.
+
+    `graph` and `reports` (lines about earlier stages) are kept for inspection; `name` is used in errors; `single`
+    returns one result bare. Raises CompileError where the text is not valid.
+    """
+    device = cpu() if device is None else device
+    key = cache.entry_key(text, *device.fingerprint, __version__)
+    start = time.perf_counter()
+    code = cache.load_entry(key)
+    cached = code is not None
+    if code is None:
+        code = device.compile(text)
+        cache.store_entry(key, code)
+    compiled = time.perf_counter()
+    loaded = device.load(code)
+    report = CodeReport(cached, (compiled - start) * 1e3, (time.perf_counter() - compiled) * 1e3, len(code))
+    return Executable(Program(plan, loaded, name, single), text, device, graph, report, reports)

@@ -1,0 +1,102 @@
+"""Program: loaded code with the memory it refers to, and the Python builtin that runs it."""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphc import dtypes
+from graphc.loopir import Plan
+from graphc.runtime.arguments import Array, convert_arguments
+from graphc.runtime.device import LoadedCode
+from graphc.runtime.symbols import state_lock
+
+_ALIGNMENT = 64
+_METH_FASTCALL = 0x0080
+_BLOCK_ADDRESS = 8  # offset of the address in the module's block
+
+
+class _MethodDefinition(ctypes.Structure):
+    """CPython's PyMethodDef."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("documentation", ctypes.c_char_p),
+    )
+
+
+# CPython reads a builtin's definition when it frees the builtin, and the collector may free what owns it before.
+_definitions: list[_MethodDefinition] = []
+
+
+class Program:
+    """A plan's code in memory. Called as a function it converts its arguments first, then runs the native entry.
+
+    `fixed` are the arrays of states and constants, in the order of the plan's buffers.
+    """
+
+    def __init__(self, plan: Plan, code: LoadedCode, name: str, single: bool) -> None:
+        self.plan, self.code, self.name = plan, code, name
+        self.single = single and len(plan.results) == 1
+        self.fixed = [_fixed_memory(b) for b in plan.buffers if b.role in ("state", "constant")]
+        for position, memory in enumerate(self.fixed):
+            ctypes.c_void_p.from_address(code.address("graphc_fixed") + 8 * position).value = memory.ctypes.data
+        ctypes.c_int8.from_address(code.address("graphc_single")).value = int(self.single)
+        self._native: weakref.ref[Callable[..., Any]] | None = None
+        for b in plan.buffers:
+            if b.role == "state":
+                # States are one class, whose lock is the one that compiled programs take.
+                type(b.source).lock = state_lock()
+                break
+
+    def make_native(self) -> Callable[..., Any]:
+        """Return the builtin function that runs the program; it keeps the program alive."""
+        definition = _MethodDefinition(self.name.encode(), self.code.address("graphc_call"), _METH_FASTCALL, None)
+        _definitions.append(definition)
+        create = ctypes.pythonapi.PyCFunction_NewEx
+        create.restype, create.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+        native: Callable[..., Any] = create(ctypes.addressof(definition), self, None)
+        self._native = weakref.ref(native)
+        return native
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Convert the arguments and run; what the native entry does with arguments that do not fit as they are."""
+        converted = convert_arguments(self.plan, arrays, self.name)
+        native = None if self._native is None else self._native()
+        # Whoever got here through the builtin holds it.
+        assert native is not None
+        return native(*converted)
+
+    def __del__(self) -> None:
+        try:
+            block = self.code.address("graphc_block")
+        except (AttributeError, KeyError):
+            return
+        memory = ctypes.c_void_p.from_address(block + _BLOCK_ADDRESS).value
+        free = ctypes.CDLL(None).free
+        free.argtypes = [ctypes.c_void_p]
+        free(memory)
+
+
+def _fixed_memory(buffer: Any) -> Array:
+    """Return the array of a state or constant: the state's own, a constant's aligned copy."""
+    if buffer.role == "state":
+        storage: Array = buffer.source.storage
+        return storage
+    value = np.ascontiguousarray(buffer.value, dtypes.numpy_dtype(buffer.dtype))
+    memory = aligned_bytes(value.nbytes)
+    memory[:] = value.reshape(-1).view(np.uint8)
+    return memory
+
+
+def aligned_bytes(count: int) -> Array:
+    """Return uninitialised bytes that start on a cache line."""
+    raw = np.empty(count + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + count]
