@@ -7,7 +7,7 @@ from typing import Literal
 
 from graphc import dtypes, ops
 from graphc.errors import GradientError, ShapeError
-from graphc.graph import Node, State, as_node, inheriting, shape_text
+from graphc.graph import Node, State, as_node, inheriting, shape_text, topological_order
 
 
 def gradients(
@@ -43,10 +43,10 @@ def _finished(w: Node, cotangent: Node | None, disconnected: str) -> Node:
 
 def _backpropagate(root: Node, seed: Node, wanted: Sequence[Node], boundary: Iterable[Node]) -> dict[Node, Node]:
     """Return the cotangents of the wanted nodes that `root` depends on; nothing is looked at behind the boundary."""
-    order = _order(root, frozenset(boundary))
-    needed = _dependents(order, frozenset(wanted), frozenset(boundary))
-    cotangents: dict[Node, Node] = {root: seed} if root in needed else {}
     leaves = frozenset(boundary)
+    order = topological_order((root,), leaves)
+    needed = _dependents(order, frozenset(wanted), leaves)
+    cotangents: dict[Node, Node] = {root: seed} if root in needed else {}
     for n in reversed(order):
         g = cotangents.get(n)
         if g is None or n in leaves or not any(i in needed for i in n.inputs):
@@ -77,29 +77,11 @@ def _fitted(n: Node, source: Node, contribution: Node) -> Node:
     return contribution
 
 
-def _order(root: Node, boundary: frozenset[Node]) -> list[Node]:
-    """Return what the root needs, producers first, with the boundary's nodes as leaves."""
-    order: list[Node] = []
-    done: set[Node] = set()
-    stack: list[tuple[Node, bool]] = [(root, False)]
-    while stack:
-        n, is_expanded = stack.pop()
-        if n in done:
-            continue
-        if is_expanded or n in boundary:
-            done.add(n)
-            order.append(n)
-            continue
-        stack.append((n, True))
-        stack.extend((i, False) for i in reversed(n.inputs) if i not in done)
-    return order
-
-
-def _dependents(order: Sequence[Node], wanted: frozenset[Node], boundary: frozenset[Node]) -> set[Node]:
+def _dependents(order: Sequence[Node], wanted: frozenset[Node], leaves: frozenset[Node]) -> set[Node]:
     """Return the floating nodes of the order that are wanted or depend on a wanted one through floating nodes."""
     found: set[Node] = set()
     for n in order:
-        reaches = n in wanted or (n not in boundary and any(i in found for i in n.inputs))
+        reaches = n in wanted or (n not in leaves and any(i in found for i in n.inputs))
         if reaches and dtypes.is_float(n.dtype):
             found.add(n)
     return found

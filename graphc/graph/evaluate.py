@@ -59,7 +59,7 @@ def _evaluate_one(n: Node, inputs: list[Array], environment: Environment) -> Arr
     if n.op.expand is not None and n.op.ref is None:
         inner: dict[Node, Array] = dict(zip(n.inputs, inputs))
         body = n.op.expand(*n.inputs, **n.attrs)
-        evaluate_nodes(topological_order((body,)), inner, environment)
+        evaluate_nodes(topological_order((body,), inner), inner, environment)
         return inner[body]
     attrs = {name: _concrete(value, environment) for name, value in n.attrs.items()}
     assert n.op.ref is not None

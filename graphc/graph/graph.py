@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -83,8 +83,11 @@ class Graph:
         return view
 
 
-def topological_order(roots: Iterable[Node]) -> tuple[Node, ...]:
-    """Return every node the roots need, producers before consumers; iterative, so that depth has no limit."""
+def topological_order(roots: Iterable[Node], leaves: Collection[Node] = ()) -> tuple[Node, ...]:
+    """Return every node the roots need, producers before consumers; iterative, so that depth has no limit.
+
+    What only `leaves` need is left out. (Give a set or a dict: each node is looked up in it.)
+    """
     order: list[Node] = []
     done: set[Node] = set()
     for root in roots:
@@ -93,7 +96,7 @@ def topological_order(roots: Iterable[Node]) -> tuple[Node, ...]:
             n, expanded = stack.pop()
             if n in done:
                 continue
-            if expanded:
+            if expanded or n in leaves:
                 done.add(n)
                 order.append(n)
                 continue

@@ -13,7 +13,7 @@ from graphc.errors import DTypeError, ShapeError
 from graphc.graph import Node, TensorType, apply, broadcast_shapes, same_dim, shape_text
 from graphc.loopir import Call, Expr
 from graphc.ops.axes import normalize_axis
-from graphc.ops.define import Array, Operand, Primitive, builder, operands, promoted
+from graphc.ops.define import Array, Operand, Primitive, builder, in_compute_dtype, operands, promoted
 from graphc.ops.lowering import LoadInput, Position, broadcast_index
 from graphc.symbolic import product
 
@@ -32,6 +32,7 @@ class Matmul(Primitive, name="matmul", kind="contraction", cost=2):
         same_dim(x.shape[-1], y.shape[-2], f"inner dims of {shape_text(x.shape)} and {shape_text(y.shape)} must agree")
         return TensorType((*broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]), x.dtype)
 
+    @in_compute_dtype
     def ref(x: Array, y: Array) -> Array:
         return np.asarray(np.matmul(x, y))
 
