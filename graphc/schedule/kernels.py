@@ -111,7 +111,7 @@ class _Naming:
         read: dict[str, None] = {}
         written: dict[str, None] = {}
         _collect_buffers(statements, read, written)
-        raw_to_buffer = {raw: places.read[raw] for raw in read}
+        raw_to_buffer = {raw: places.read.get(raw, raw) for raw in read}
         ordered = list(dict.fromkeys([*raw_to_buffer.values(), *written]))
         self.arguments = tuple(ordered)
         parameter = {buffer: f"p{i}" for i, buffer in enumerate(ordered)}

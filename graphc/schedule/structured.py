@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from graphc.dtypes import is_float
 from graphc.errors import CompileError
 from graphc.graph import Node
 from graphc.loopir import Call, Const, Expr, For, Index, Load, Statement, Store
@@ -28,55 +29,56 @@ def _loops(variables: tuple[Dim, ...], shape: tuple[Dim, ...]) -> Loops:
 
 
 def _running_fold(primitive: str, start: float) -> Template:
-    """Return the template of out[.., i, ..] = out[.., i - 1, ..] (primitive) x[.., i, ..]."""
+    """Return the template of out[.., i, ..] = out[.., i - 1, ..] (primitive) x[.., i, ..]; from the end if reversed."""
 
     def build(n: Node, elements: Elements, places: Places) -> list[BuiltKernel]:
-        axis = n.attrs["axis"]
-        index = loop_symbols(n.shape, "i")
-        position, extent = as_symbol(index[axis]), n.shape[axis]
-        offset = linear(index, n.shape)
+        axis, extent = n.attrs["axis"], n.shape[n.attrs["axis"]]
+        variables = loop_symbols(n.shape, "i")
+        step, position = variables[axis], as_symbol(variables[axis])
+        backwards = n.attrs["reverse"]
+        index = tuple(extent - 1 - v if backwards and a == axis else v for a, v in enumerate(variables))
+        offset, stride = linear(index, n.shape), strides(n.shape)[axis]
         [target] = places.written[n]
-        first = Const(start if n.dtype.startswith(("float", "bfloat")) else int(start), n.dtype)
-        is_later = Call("less", (Const(0, "int64"), Index(index[axis])), "bool")
-        before = Load(target, offset - strides(n.shape)[axis], n.dtype, is_later, first)
+        first = Const(start if is_float(n.dtype) else int(start), n.dtype)
+        is_later = Call("less", (Const(0, "int64"), Index(step)), "bool")
+        before = Load(target, offset + stride if backwards else offset - stride, n.dtype, is_later, first)
         total = Call(primitive, (before, elements.read(n.inputs[0], index)), n.dtype)
-        body: tuple[Statement, ...] = (Store(target, offset, total),)
-        inner = [(s, d) for a, (s, d) in enumerate(_loops(index, n.shape)) if a > axis]
-        outer = [(s, d) for a, (s, d) in enumerate(_loops(index, n.shape)) if a < axis]
-        for depth, (s, d) in enumerate(reversed(inner)):
-            body = (For(s, d, body, vector=depth == 0),)
-        statements = [For(position, extent, body)]
-        return [_nest(statements, outer, places, n)]
+        loops = _loops(variables, n.shape)
+        body = _nest((Store(target, offset, total),), loops[axis + 1 :], vector=True)
+        body = _nest((For(position, extent, body),), loops[:axis], parallel=True)
+        return [loop_kernel(body, [], [], places, n.op.name)]
 
     return build
 
 
-def _nest(statements: list[Statement], outer: Loops, places: Places, n: Node) -> BuiltKernel:
-    """Return the kernel of statements that have their own inner loops, in outer loops split over threads."""
-    body = tuple(statements)
-    for depth, (s, d) in enumerate(reversed(outer)):
-        body = (For(s, d, body, parallel=depth == len(outer) - 1),)
-    return loop_kernel(body, [], [], places, n.op.name)
+def _nest(
+    body: tuple[Statement, ...], loops: Loops, parallel: bool = False, vector: bool = False
+) -> tuple[Statement, ...]:
+    """Return statements in nested loops, the outermost split over threads or the innermost run as lanes."""
+    for depth, (s, d) in enumerate(reversed(loops)):
+        body = (For(s, d, body, parallel and depth == len(loops) - 1, vector and depth == 0),)
+    return body
 
 
 def _scatter_add(n: Node, elements: Elements, places: Places) -> list[BuiltKernel]:
-    """out = base; out[indices[i], ...] += updates[i, ...], in the order of i. Columns are independent, rows not."""
-    base, indices, updates = n.inputs
+    """out = base; out[.., positions[r], ..] += updates[.., r, ..], in row-major order of r.
+
+    The axes before the indexed one are independent and split over threads.
+    """
+    base, positions, updates = n.inputs
+    axis = n.attrs["axis"]
     [target] = places.written[n]
-    everywhere = loop_symbols(n.shape, "i")
-    copying = [Store(target, linear(everywhere, n.shape), elements.read(base, everywhere))]
-    copy = loop_kernel(copying, _loops(everywhere, n.shape), [], places, f"{n.op.name}: base")
-    rows = loop_symbols(indices.shape, "r")
-    columns = loop_symbols(n.shape[1:], "i")
-    position = _clamped(elements.read(indices, rows), n.shape[0])
-    offset = linear((position, *columns), n.shape)
-    update = elements.read(updates, (*rows, *columns))
-    body: tuple[Statement, ...] = (Store(target, offset, update, accumulate=True),)
-    inner = _loops(columns, n.shape[1:])
-    for depth, (s, d) in enumerate(reversed(inner)):
-        body = (For(s, d, body, vector=depth == 0),)
-    for s, d in reversed(_loops(rows, indices.shape)):
-        body = (For(s, d, body),)
+    variables = loop_symbols(n.shape, "i")
+    loops = _loops(variables, n.shape)
+    copying = [Store(target, linear(variables, n.shape), elements.read(base, variables))]
+    copy = loop_kernel(copying, loops, [], places, "base")
+    rows = loop_symbols(positions.shape, "r")
+    place = _clamped(elements.read(positions, rows), n.shape[axis])
+    before, behind = variables[:axis], variables[axis + 1 :]
+    update = elements.read(updates, (*before, *rows, *behind))
+    offset = linear((*before, place, *behind), n.shape)
+    body = _nest((Store(target, offset, update, accumulate=True),), loops[axis + 1 :], vector=True)
+    body = _nest(_nest(body, _loops(rows, positions.shape)), loops[:axis], parallel=True)
     return [copy, loop_kernel(body, [], [], places, n.op.name)]
 
 

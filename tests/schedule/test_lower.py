@@ -13,6 +13,7 @@ from graphc.compile import placeholder, state
 from graphc.errors import CompileError
 from graphc.graph import Graph, Node, evaluate
 from graphc.loopir import ContractKernel, For, LoopKernel, Plan, evaluate_plan, verify_plan
+from graphc.passes import expand_composites
 from graphc.schedule import lower_graph
 
 Array = np.ndarray[Any, Any]
@@ -24,7 +25,7 @@ def normal(*shape: int) -> Array:
 
 def check(graph: Graph, arrays: Sequence[Array]) -> Plan:
     """Lower the graph; compare the plan's results and new states with NumPy's; return the plan."""
-    plan = lower_graph(graph)
+    plan = lower_graph(expand_composites(graph))
     verify_plan(plan)
     results, states = evaluate_plan(plan, arrays)
     outputs, updates = evaluate(graph, arrays)
@@ -163,15 +164,22 @@ def test_temporaries_share_memory() -> None:
 
 @pytest.mark.parametrize("name", ["cumsum", "cumprod"])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_running_folds(name: str, axis: int) -> None:
+@pytest.mark.parametrize("reverse", [False, True])
+def test_running_folds(name: str, axis: int, reverse: bool) -> None:
     x = placeholder((3, None, 5))
-    check(Graph((x,), (getattr(ops, name)(x, axis) * 2.0,)), [normal(3, 4, 5)])
+    check(Graph((x,), (getattr(ops, name)(x, axis, reverse) * 2.0,)), [normal(3, 4, 5)])
 
 
 def test_scatter_add() -> None:
     base, indices, rows = placeholder((7, 5)), placeholder((None,), "int32"), placeholder((None, 5))
     arrays = [normal(7, 5), np.array([3, 0, 3, 6], np.int32), normal(4, 5)]
     check(Graph((base, indices, rows), (ops.scatter_add(base, indices, rows),)), arrays)
+
+
+def test_scatter_add_along_a_middle_axis() -> None:
+    base, indices, rows = placeholder((2, 7, 5)), placeholder((4,), "int32"), placeholder((2, 4, 5))
+    arrays = [normal(2, 7, 5), np.array([3, 0, 3, 6], np.int32), normal(2, 4, 5)]
+    check(Graph((base, indices, rows), (ops.scatter_add(base, indices, rows, 1),)), arrays)
 
 
 def test_equal_kernels_are_one() -> None:
@@ -187,7 +195,7 @@ def test_a_size_that_no_input_has_is_refused() -> None:
     x = placeholder((None, 6))
     loose: Node = ops.zeros((placeholder((None,)).shape[0], 6)) if hasattr(ops, "zeros") else x
     with pytest.raises(CompileError, match="not the size of an axis"):
-        lower_graph(Graph((x,), (ops.exp(x), ops.exp(loose))))
+        lower_graph(expand_composites(Graph((x,), (ops.exp(x), ops.exp(loose)))))
 
 
 def test_only_loops_and_contractions_are_emitted() -> None:
