@@ -80,12 +80,20 @@ def broadcast_dims(a: Dim, b: Dim, what: str) -> Dim:
 
 def broadcast_shapes(*shapes: tuple[Dim, ...], what: str = "cannot broadcast") -> tuple[Dim, ...]:
     """Return the NumPy broadcast of the shapes. Raises ShapeError naming all of them where they do not fit."""
+    first = shapes[0] if shapes else ()
+    if all(shape == first for shape in shapes):
+        return first
     rank = max(map(len, shapes), default=0)
     result: list[Dim] = [1] * rank
-    text = f"{what} shapes {' and '.join(shape_text(s) for s in shapes)}"
     for shape in shapes:
         for position, dim in enumerate(shape, rank - len(shape)):
-            result[position] = broadcast_dims(result[position], dim, text)
+            if dim == 1 or dim == result[position]:
+                continue
+            if result[position] != 1:
+                # The text is made only where it may be needed: most broadcasts never get here.
+                text = f"{what} shapes {' and '.join(shape_text(s) for s in shapes)}"
+                dim = same_dim(result[position], dim, text)
+            result[position] = dim
     return tuple(result)
 
 

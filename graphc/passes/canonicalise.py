@@ -48,6 +48,16 @@ def merge_reshapes(n: Node) -> Node | None:
     return ops.reshape(x.inputs[0], n.shape) if is_op(x, "reshape") else None
 
 
+@rule("reshape")
+def keep_folded_axes(n: Node) -> Node | None:
+    """reshape(sum(x), to the folded axes as 1) -> sum(x, keepdims=True), and back; so every other fold"""
+    x = n.inputs[0]
+    if x.op.kind != "reduction":
+        return None
+    kept = rebuild(x, x.inputs, {**x.attrs, "keepdims": not x.attrs["keepdims"]})
+    return kept if kept.shape == n.shape else None
+
+
 @rule("transpose")
 def merge_transposes(n: Node) -> Node | None:
     """transpose(transpose(x, a), b) -> transpose(x, a[b]); transpose(x, 0 1 2 ..) -> x"""

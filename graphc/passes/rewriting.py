@@ -87,7 +87,7 @@ def _visit(roots: tuple[Node, ...], match: Rule) -> dict[Node, Node]:
         if pending:
             stack.extend(reversed(pending))
             continue
-        rebuilt = rebuild(n, tuple(done[i] for i in n.inputs))
+        rebuilt = n if all(done[i] is i for i in n.inputs) else rebuild(n, tuple(done[i] for i in n.inputs))
         result = None if rebuilt in done else match(rebuilt)
         if result is None:
             done[n] = done.setdefault(rebuilt, rebuilt)
