@@ -59,7 +59,8 @@ def imported_modules(path: Path, package: Path) -> Iterator[tuple[int, str]]:
             prefix = above[: len(above) + 1 - statement.level] if statement.level else []
             module = ".".join([*prefix, *(statement.module or "").split(".")]).strip(".")
             folder = package.joinpath(*module.split(".")[1:])
-            for alias in statement.names:
+            # The version is a fact for keys and reports, no door into the package.
+            for alias in (a for a in statement.names if f"{module}.{a.name}" != "graphc.__version__"):
                 inside = folder / alias.name
                 is_module = module.startswith("graphc") and (inside.is_dir() or inside.with_suffix(".py").exists())
                 is_hidden = module == "graphc" or alias.name not in exports(folder)

@@ -1,1 +1,5 @@
 """Emit: Plan -> text. Pure: needs no device and no LLVM."""
+
+from graphc.codegen.target import Target, describe_target
+
+__all__ = ["Target", "describe_target"]

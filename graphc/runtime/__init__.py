@@ -1,5 +1,6 @@
 """Run: text -> object code -> memory -> calls from Python."""
 
+from graphc.runtime.cache import directory as cache_directory
 from graphc.runtime.cpu import CpuDevice, Host, cpu
 from graphc.runtime.device import Device, LoadedCode
 from graphc.runtime.executor import Executable
@@ -8,6 +9,6 @@ from graphc.runtime.report import CodeReport
 from graphc.runtime.symbols import set_threads, threads
 
 __all__ = [
-    "CodeReport", "CpuDevice", "Device", "Executable", "Host", "LoadedCode", "cpu", "load_plan", "set_threads",
-    "threads",
+    "CodeReport", "CpuDevice", "Device", "Executable", "Host", "LoadedCode", "cache_directory", "cpu", "load_plan",
+    "set_threads", "threads",
 ]  # fmt: skip

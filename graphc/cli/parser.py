@@ -1,0 +1,78 @@
+"""The commands and their arguments, and what errors look like to the user."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import graphc
+from graphc.cli.doctor import doctor
+from graphc.cli.plot import plot
+from graphc.cli.run import run, show_error
+from graphc.cli.summary import summary
+from graphc.cli.target import CommandError
+
+_TARGET = (
+    "a script (path ending in .py) or a module's dotted name, then :NAME for one object in it; "
+    "NAME may be a function that builds the model when called without arguments"
+)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="graphc",
+        description="A compiler for neural-network graphs: Keras 2 layers in, native code out.",
+        epilog="'graphc COMMAND --help' tells more about a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"graphc {graphc.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    command = commands.add_parser(
+        "run",
+        help="run a script in which `import keras` means graphc.keras",
+        description="Run a script as python would, except that `keras` and every `keras.x.y` are graphc.keras.",
+    )
+    command.add_argument("script", help="path of the script")
+    command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="arguments of the script")
+    command.set_defaults(action=lambda given: run(given.script, given.arguments))
+
+    command = commands.add_parser(
+        "summary",
+        help="print the layers of the models that a script or module builds",
+        description="Print the summary of the models found in a script or module. "
+        "The script is imported: what stands under `if __name__ == '__main__'` does not run.",
+    )
+    command.add_argument("target", metavar="TARGET", help=_TARGET)
+    command.set_defaults(action=lambda given: summary(given.target))
+
+    command = commands.add_parser(
+        "plot",
+        help="draw a model's layers, or its graph of operations, as SVG or DOT",
+        description="Draw the model, graph or compiled function found in a script or module (imported, as by summary).",
+    )
+    command.add_argument("target", metavar="TARGET", help=_TARGET)
+    command.add_argument("-o", "--output", required=True, metavar="FILE", help="a name ending in .svg or .dot")
+    command.add_argument("--ops", action="store_true", help="draw a model's operations instead of its layers")
+    command.add_argument("--direction", choices=("TB", "LR"), default="TB", help="top to bottom, or left to right")
+    command.set_defaults(action=lambda given: plot(given.target, given.output, given.ops, given.direction))
+
+    command = commands.add_parser(
+        "doctor",
+        help="tell what graphc finds on this machine",
+        description="Tell the processor, threads, cache, GPU, flags and versions that graphc finds, and try a program.",
+    )
+    command.set_defaults(action=lambda given: doctor())
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status: 0 done, 1 failed, 2 wrongly called; a script's own for `run`."""
+    given = _parser().parse_args(arguments)
+    try:
+        return int(given.action(given))
+    except CommandError as error:
+        print(f"graphc {given.command}: {error}", file=sys.stderr)
+    except Exception as error:
+        show_error(error)
+    return 1
