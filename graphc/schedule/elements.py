@@ -7,6 +7,7 @@ into its readers. Buffers are named after nodes here (`buffer_name`); `kernels` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from graphc.graph import Node, constant_value
@@ -21,6 +22,7 @@ def buffer_name(n: Node) -> str:
     return f"n{n.serial}"
 
 
+@lru_cache(maxsize=4096)
 def strides(shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
     """Return the row-major strides of a shape, in elements."""
     result: list[Dim] = []
@@ -31,6 +33,7 @@ def strides(shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
     return tuple(reversed(result))
 
 
+@lru_cache(maxsize=16384)
 def linear(index: IndexTuple, shape: tuple[Dim, ...]) -> Dim:
     """Return the offset of an element in a row-major buffer of this shape."""
     offset: Dim = 0
@@ -54,7 +57,8 @@ def squeezed(shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
     return tuple(d for d in shape if d != 1)
 
 
-def loop_symbols(extents: Iterable[Dim], letter: str) -> tuple[Dim, ...]:
+@lru_cache(maxsize=4096)
+def loop_symbols(extents: tuple[Dim, ...], letter: str) -> tuple[Dim, ...]:
     """Return one loop variable per extent: `letter0`, `letter1`, ... Equal extents at equal places share a symbol."""
     return tuple(symbol(f"{letter}{i}", extent) for i, extent in enumerate(extents))
 
@@ -78,6 +82,7 @@ class Elements:
     def __init__(self, anchored: set[Node]) -> None:
         self.anchored = anchored
         self._memo: dict[tuple[Node, IndexTuple], Expr] = {}
+        self._loads: dict[int, tuple[Expr, list[Load]]] = {}
 
     def is_read(self, n: Node) -> bool:
         """Tell whether n is read from a buffer rather than written out."""
@@ -107,6 +112,13 @@ class Elements:
             lower: Callable[..., Expr] = n.op.lower
             found = self._memo[key] = lower(n, index, load)
         return found
+
+    def loads(self, e: Expr) -> list[Load]:
+        """Return every Load inside an expression that this builder made, each once."""
+        found = self._loads.get(id(e))
+        if found is None:
+            found = self._loads[id(e)] = (e, loads(e))
+        return found[1]
 
 
 def scalar_constant(n: Node) -> Const | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from graphc.graph import Graph, Node
 from graphc.loopir import Load
-from graphc.schedule.elements import Elements, as_symbol, buffer_name, loads, squeezed
+from graphc.schedule.elements import Elements, as_symbol, buffer_name, squeezed
 from graphc.schedule.group import Group, Order, folded_dims, folds_last_axes, kept_dims
 from graphc.symbolic import FloorDiv, Modulo, affine, atoms, product
 
@@ -48,14 +48,14 @@ class Fusion:
 
     def sources_of(self, n: Node) -> list[Load]:
         """Return what the kernel that starts with n would load."""
-        return loads(self._fresh(n, -1).element(n, self.elements)) if n.op.kind != "structured" else []
+        return self.elements.loads(self._fresh(n, -1).element(n, self.elements)) if n.op.kind != "structured" else []
 
     def dependencies(self, group: Group, n: Node) -> set[int]:
         """Return the groups that compute what n reads, `group` aside."""
         if n.op.kind in ("structured", "contraction"):
             sources = {s for s in operand_sources(n, self.elements)}
             return {self.home[s].number for s in sources if s in self.home} - {group.number}
-        named = (self._named.get(load.buffer) for load in loads(group.element(n, self.elements)))
+        named = (self._named.get(load.buffer) for load in self.elements.loads(group.element(n, self.elements)))
         return {self.home[s].number for s in named if s is not None} - {group.number}
 
     def _fresh(self, n: Node, number: int) -> Group:
@@ -82,7 +82,7 @@ class Fusion:
         self.home[n] = group
         self._named[buffer_name(n)] = n
         if n.op.kind not in ("structured", "contraction"):
-            for load in loads(group.element(n, self.elements)):
+            for load in self.elements.loads(group.element(n, self.elements)):
                 self._readers.setdefault(load.buffer, []).append(group)
 
     def _candidates(self, n: Node) -> Iterator[Group]:
@@ -125,7 +125,7 @@ class Fusion:
         if shape == group.domain or (group.kind == "rows" and shape == group.domain + group.inner):
             return group
         if group.kind in ("loops", "contract") and n.type.size == product(group.domain):
-            found = loads(group.element(n, self.elements))
+            found = self.elements.loads(group.element(n, self.elements))
             simple = not any(isinstance(a, (FloorDiv, Modulo)) for load in found for a in atoms(load.offset))
             return group if simple and not any(m.op.kind == "reduction" for m in group.members) else None
         return None
@@ -133,7 +133,7 @@ class Fusion:
     def _reads_members_in_place(self, group: Group, n: Node) -> bool:
         """Tell whether n reads the group's results only at the element being computed."""
         members = {buffer_name(m): m for m in group.members}
-        for load in loads(group.element(n, self.elements)):
+        for load in self.elements.loads(group.element(n, self.elements)):
             member = members.get(load.buffer)
             if member is not None:
                 if load.guard is not None or load.offset != group.offset(member):

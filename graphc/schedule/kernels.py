@@ -241,7 +241,7 @@ def _row_statements(group: Group, elements: Elements, places: Places) -> list[St
             open_members.append(n)
             stores += _stores(n, group, places)
             continue
-        if {buffer_name(m) for m in open_members} & {load.buffer for load in loads(element)}:
+        if {buffer_name(m) for m in open_members} & {load.buffer for load in elements.loads(element)}:
             close()
         statements.append(_bind(n, _taking_from_locals(scalars).expr(element)))
         scalars.append(n)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from graphc.graph import PLACEHOLDER, STATE, Graph, Node, aligned_copy
 from graphc.loopir import Buffer, Load
-from graphc.schedule.elements import Elements, buffer_name, loads, scalar_constant
+from graphc.schedule.elements import Elements, buffer_name, scalar_constant
 from graphc.schedule.fuse import Fusion, operand_sources
 from graphc.schedule.group import Group
 from graphc.schedule.kernels import Places, contraction_operands
@@ -50,8 +50,9 @@ def choose_storage(graph: Graph, fusion: Fusion) -> Storage:
             storage.add(Buffer(f"const{i}", n.dtype, n.type.size, "constant", value=value), n)
     for i, n in enumerate(graph.outputs):
         storage.written[n] = [storage.add(Buffer(f"out{i}", n.dtype, n.type.size, "output"), n)]
+    reads = {g: group_reads(g, fusion.elements) for g in fusion.groups}
     for position, (state, new) in enumerate(graph.updates):
-        _store_update(state, new, position, fusion, storage)
+        _store_update(state, new, position, fusion, storage, reads)
     _add_temporaries(fusion, storage)
     return storage
 
@@ -62,9 +63,9 @@ def group_loads(group: Group, elements: Elements) -> dict[Node, list[Load]]:
     for n in group.members:
         if n.op.kind == "contraction":
             left, right, _ = contraction_operands(n, group, elements)
-            result[n] = loads(left) + loads(right)
+            result[n] = elements.loads(left) + elements.loads(right)
         else:
-            result[n] = loads(group.element(n, elements))
+            result[n] = elements.loads(group.element(n, elements))
     return result
 
 
@@ -75,12 +76,12 @@ def group_reads(group: Group, elements: Elements) -> set[str]:
     return {load.buffer for found in group_loads(group, elements).values() for load in found}
 
 
-def _store_update(state: Node, new: Node, position: int, fusion: Fusion, storage: Storage) -> None:
+def _store_update(
+    state: Node, new: Node, position: int, fusion: Fusion, storage: Storage, reads: dict[Group, set[str]]
+) -> None:
     name = storage.read[buffer_name(state)]
     group = fusion.home[new]
-    readers = {
-        g.number for g in fusion.groups if g is not group and buffer_name(state) in group_reads(g, fusion.elements)
-    }
+    readers = {g.number for g, names in reads.items() if g is not group and buffer_name(state) in names}
     in_place = fusion.order.allows(readers, group.number) and _reads_before_writing(group, state, new, fusion.elements)
     if in_place:
         fusion.order.require(readers, group.number)
