@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import platform
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ import llvmlite
 
 from graphc import config
 from graphc.errors import CompileError
-from graphc.runtime import symbols
+from graphc.runtime import cache, symbols
+from graphc.runtime.device import LoadedCode
+from graphc.runtime.elf import ElfImage
 
 # Instruction selection and register allocation at LLVM's usual level; no passes over the IR come before it.
 _CODE_LEVEL = 2
@@ -21,22 +24,23 @@ _CODE_LEVEL = 2
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The processor this process runs on: LLVM's name and features, cache sizes in bytes."""
+    """The processor this process runs on and what compiles for it: LLVM's names; cache sizes in bytes."""
 
     name: str
     features: str
+    llvm: str
     l1: int
     l2: int
 
 
-class _Loaded:
-    """Object code that MCJIT holds; it is freed with this object."""
+class _EngineCode:
+    """Object code that LLVM's engine holds; it is freed with this object."""
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
 
     def address(self, name: str) -> int:
-        """Return the address of a function or global variable of the module."""
+        """Return the address of a function or global variable of the module. KeyError where there is none."""
         address = int(self._engine.get_global_value_address(name))
         if address == 0:
             raise KeyError(name)
@@ -58,35 +62,28 @@ class CpuDevice:
 
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        for name, address in symbols.addresses().items():
-            llvm.add_symbol(name, address)
         return llvm
 
     @functools.cached_property
     def host(self) -> Host:
-        """The processor, as LLVM detects it."""
-        llvm = self._binding
-        return Host(
-            llvm.get_host_cpu_name(),
-            llvm.get_host_cpu_features().flatten(),
-            _cache_bytes(1, 32 << 10),
-            _cache_bytes(2, 512 << 10),
-        )
+        """The processor, as LLVM sees it; remembered in the cache, because asking takes loading LLVM."""
+        key = cache.entry_key("host", llvmlite.__version__, platform.machine(), _processor_text())
+        known = cache.load_entry(key)
+        if known is None:
+            llvm = self._binding
+            version = ".".join(map(str, llvm.llvm_version_info))
+            facts = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), version)
+            known = "\n".join(facts).encode()
+            cache.store_entry(key, known)
+        name, features, version = known.decode().split("\n")
+        return Host(name, features, version, _cache_bytes(1, 32 << 10), _cache_bytes(2, 512 << 10))
 
     @property
     def fingerprint(self) -> tuple[str, ...]:
         """Compiler, version and processor: what besides the text determines object code."""
         host = self.host
-        version = ".".join(map(str, self._binding.llvm_version_info))
-        return (
-            "llvmlite",
-            llvmlite.__version__,
-            version,
-            str(_CODE_LEVEL),
-            platform.machine(),
-            host.name,
-            host.features,
-        )
+        compiler = f"llvmlite {llvmlite.__version__}, LLVM {host.llvm}, level {_CODE_LEVEL}"
+        return (compiler, platform.machine(), host.name, host.features)
 
     @functools.cached_property
     def _machine(self) -> Any:
@@ -114,15 +111,32 @@ class CpuDevice:
         with self._lock:
             return str(self._machine.emit_assembly(self._parse(text)))
 
-    def load(self, code: bytes) -> _Loaded:
+    def load(self, code: bytes) -> LoadedCode:
         """Return the code in memory, its outside symbols resolved by `symbols.addresses()`."""
+        if (sys.platform, platform.machine()) == ("linux", "x86_64"):
+            return ElfImage(code, symbols.addresses())
+        return self._load_by_engine(code)
+
+    def _load_by_engine(self, code: bytes) -> _EngineCode:
+        """Load with LLVM, which knows every kind of object file."""
         llvm = self._binding
         with self._lock:
+            for name, address in symbols.addresses().items():
+                llvm.add_symbol(name, address)
             machine = llvm.Target.from_default_triple().create_target_machine(opt=0, reloc="pic", codemodel="small")
             engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
             engine.add_object_file(llvm.ObjectFileRef.from_data(code))
             engine.finalize_object()
-        return _Loaded(engine)
+        return _EngineCode(engine)
+
+
+def _processor_text() -> str:
+    """Return what the kernel tells of the first processor, without what changes from moment to moment."""
+    try:
+        first = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+    except OSError:
+        return platform.processor()
+    return "\n".join(line for line in first.splitlines() if "MHz" not in line and "bogomips" not in line.lower())
 
 
 def _cache_bytes(level: int, default: int) -> int:

@@ -144,7 +144,7 @@ def _numpy_entry(position: int) -> int:
     get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     table = ctypes.cast(get_pointer(capsule, None), ctypes.POINTER(ctypes.c_void_p))
-    address = table[position]
+    address: int | None = table[position]
     if address is None:
         raise CompileError("NumPy's C API has no PyArray_Empty")
     return address
