@@ -231,7 +231,7 @@ def std(x: Node, /, axis: Axis = None, keepdims: bool = False) -> Node:
 
 def _logsumexp_grad(n: Node, g: Node) -> tuple[Node | None, ...]:
     x = n.inputs[0]
-    kept = reduced_shape(x.shape, n.attrs["axis"], keepdims=True)
+    kept = reduced_shape(x.shape, normalize_axes(n.attrs["axis"], x.rank), keepdims=True)
     return (ops.reshape(g, kept) * ops.exp(x - ops.reshape(n, kept)),)
 
 

@@ -22,13 +22,14 @@ def gradients(loss: Any, variables: Any) -> list[Tensor | None]:
     n = as_node(loss)
     scalar = ops.sum(n) if n.rank else n
     reached = set(topological_order((scalar,)))
+    present = [v for v in wanted if v in reached]
+    found: list[Node | None]
     try:
-        found = graphc.gradients(scalar, [v for v in wanted if v in reached], disconnected="error")
-        by_node = dict(zip((v for v in wanted if v in reached), found))
+        found = list(graphc.gradients(scalar, present, disconnected="error"))
     except GradientError:
-        by_node = {v: _gradient(scalar, v) for v in wanted if v in reached}
-    result = [by_node.get(v) for v in wanted]
-    return [None if g is None else Tensor(g) for g in result]
+        found = [_gradient(scalar, v) for v in present]
+    by_node = dict(zip(present, found))
+    return [None if g is None else Tensor(g) for g in map(by_node.get, wanted)]
 
 
 def _gradient(scalar: Node, v: Node) -> Node | None:
@@ -91,7 +92,7 @@ def _rows(elems: Any) -> list[Any]:
 
 
 def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype: str | None = None) -> Tensor:
-    """Return fn(row) for each row of the first axis, whose size must be known, stacked. A tuple gives tuples of rows."""
+    """Return fn(row), stacked, for each row of the first axis (of known size); a tuple gives tuples of rows."""
     results = [as_node(fn(row)) for row in _rows(elems)]
     return Tensor(ops.stack(results if dtype is None else [ops.cast(r, dtype) for r in results], 0), name)
 

@@ -49,8 +49,9 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     if axis != n.rank - 1:
         n = ops.transpose(n, (*(a for a in range(n.rank) if a != axis), axis))
     logs = ops.log_softmax(n if from_logits else ops.log(_clipped(n)), -1)
-    picked = ops.take_along_axis(logs, ops.expand_dims(classes_of(t, n), -1), -1)
-    return Tensor(-ops.squeeze(picked, -1))
+    # A comparison with every class fuses with the sum and its gradient; a gather would scatter.
+    is_target = ops.equal(ops.expand_dims(classes_of(t, n), -1), ops.arange(n.shape[-1]))
+    return Tensor(-ops.sum(ops.where(is_target, logs, 0.0), -1))
 
 
 def classes_of(target: Node, output: Node) -> Node:
@@ -66,4 +67,4 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     if not from_logits:
         n = _clipped(n)
         n = ops.log(n / (1.0 - n))
-    return Tensor(ops.maximum(n, 0.0) - n * t + ops.log1p(ops.exp(-ops.absolute(n))))
+    return Tensor(ops.sigmoid_cross_entropy(t, n))

@@ -68,7 +68,8 @@ class Function:
             raise TypeError("`inputs` should be a list or tuple.")
         if len(inputs) < len(self.inputs):
             raise GraphError(f"the function has {len(self.inputs)} inputs; {len(inputs)} values were given")
-        training, fed, arrays = 0, [], []
+        fed: list[Any] = []
+        training, arrays = 0, []
         for position, (x, value) in enumerate(zip(self.inputs, inputs)):
             if position == self._phase_position:
                 training = int(bool(np.asarray(value))) if value is not None else 0

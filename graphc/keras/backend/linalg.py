@@ -66,4 +66,4 @@ def transpose(x: Any) -> Tensor:
 
 def gather(reference: Any, indices: Any) -> Tensor:
     """Return the rows of `reference` at `indices`: shapes (n, *rest) and s give s + rest."""
-    return Tensor(ops.take(as_node(reference), as_node(indices), axis=0))
+    return Tensor(ops.gather(as_node(reference), as_node(indices), axis=0))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc import ops
-from graphc.keras.backend.common import normalize_data_format
+from graphc.keras.backend.common import floatx, normalize_data_format
 from graphc.keras.backend.random import random_state
 from graphc.keras.backend.shape import as_dims
 from graphc.keras.backend.tensor import Tensor, as_node, as_nodes
@@ -28,7 +28,7 @@ def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: 
 
 def elu(x: Any, alpha: float = 1.0) -> Tensor:
     """Return x where it is positive, alpha * (exp(x) - 1) elsewhere."""
-    return Tensor(ops.elu(as_node(x), alpha))
+    return Tensor(ops.elu(as_node(x), float(alpha)))
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:
@@ -43,8 +43,7 @@ def softplus(x: Any) -> Tensor:
 
 def softsign(x: Any) -> Tensor:
     """Return x / (1 + |x|)."""
-    n = as_node(x)
-    return Tensor(n / (ops.absolute(n) + 1.0))
+    return Tensor(ops.softsign(as_node(x)))
 
 
 def sigmoid(x: Any) -> Tensor:
@@ -54,7 +53,7 @@ def sigmoid(x: Any) -> Tensor:
 
 def hard_sigmoid(x: Any) -> Tensor:
     """Return 0.2 * x + 0.5, limited to [0, 1]."""
-    return Tensor(ops.clip(as_node(x) * 0.2 + 0.5, 0.0, 1.0))
+    return Tensor(ops.hard_sigmoid(as_node(x)))
 
 
 def tanh(x: Any) -> Tensor:
@@ -80,9 +79,7 @@ def dropout(x: Any, level: float, noise_shape: Any = None, seed: int | None = No
 
 def l2_normalize(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     """Return x divided by its Euclidean norm over the axis (all elements for None); norms below 1e-6 count as 1e-6."""
-    n = as_node(x)
-    total = ops.sum(ops.square(n), tuple(axis) if isinstance(axis, (list, tuple)) else axis, True)
-    return Tensor(n * ops.rsqrt(ops.maximum(total, as_node(1e-12, n))))
+    return Tensor(ops.l2_normalize(as_node(x), tuple(axis) if isinstance(axis, (list, tuple)) else axis))
 
 
 def in_top_k(predictions: Any, targets: Any, k: int) -> Tensor:
@@ -90,15 +87,12 @@ def in_top_k(predictions: Any, targets: Any, k: int) -> Tensor:
 
     `predictions` has shape (batch, classes), `targets` (batch,) holds classes.
     """
-    scores, classes = as_node(predictions), ops.cast(as_node(targets), "int64")
-    of_target = ops.take_along_axis(scores, ops.expand_dims(classes, 1), 1)
-    above = ops.sum(ops.cast(ops.greater(scores, of_target), "int32"), 1)
-    return Tensor(ops.less(above, k))
+    return Tensor(ops.in_top_k(as_node(predictions), ops.cast(as_node(targets), "int64"), k))
 
 
 def one_hot(indices: Any, num_classes: int) -> Tensor:
     """Return zeros with a one at each index, in a new last axis of size `num_classes`."""
-    return Tensor(ops.one_hot(as_node(indices), num_classes))
+    return Tensor(ops.one_hot(ops.cast(as_node(indices), "int64"), num_classes, floatx()))
 
 
 def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 from graphc import ops
 from graphc.graph import Node
 from graphc.keras.backend.tensor import Tensor, as_node
+from graphc.symbolic import Dim
 
 
 def normalize_batch_in_training(
@@ -21,8 +22,8 @@ def normalize_batch_in_training(
     axes = tuple(a % n.rank for a in reduction_axes)
     mean, variance = ops.mean(n, axes), ops.var(n, axes)
     shape = tuple(1 if a in axes else d for a, d in enumerate(n.shape))
-    spread = [None if s is None else ops.reshape(as_node(s), shape) for s in (mean, variance, beta, gamma)]
-    return Tensor(_normalize(n, *spread, epsilon)), Tensor(mean), Tensor(variance)
+    normed = _normalize(n, [_shaped(s, shape) for s in (mean, variance, beta, gamma)], epsilon)
+    return Tensor(normed), Tensor(mean), Tensor(variance)
 
 
 def batch_normalization(
@@ -34,17 +35,19 @@ def batch_normalization(
     """
     n = as_node(x)
     shape = tuple(d if a == axis % n.rank else 1 for a, d in enumerate(n.shape))
-    spread = [None if s is None else _along(as_node(s), shape) for s in (mean, var, beta, gamma)]
-    return Tensor(_normalize(n, *spread, epsilon))
+    statistics = [s if s is None or as_node(s).rank != 1 else _shaped(s, shape) for s in (mean, var, beta, gamma)]
+    return Tensor(_normalize(n, [None if s is None else as_node(s) for s in statistics], epsilon))
 
 
-def _along(statistic: Node, shape: tuple[Any, ...]) -> Node:
-    return ops.reshape(statistic, shape) if statistic.rank == 1 and len(shape) > 1 else statistic
+def _shaped(statistic: Any, shape: tuple[Dim, ...]) -> Node | None:
+    return None if statistic is None else ops.reshape(as_node(statistic), shape)
 
 
-def _normalize(n: Node, mean: Any, variance: Any, beta: Any, gamma: Any, epsilon: float) -> Node:
-    scale = ops.rsqrt(variance + as_node(epsilon, variance))
+def _normalize(n: Node, statistics: Sequence[Node | None], epsilon: float) -> Node:
+    mean, variance, beta, gamma = statistics
+    assert mean is not None and variance is not None
+    scale = ops.rsqrt(ops.add(variance, epsilon))
     if gamma is not None:
-        scale = scale * gamma
-    shift = -mean * scale if beta is None else beta - mean * scale
-    return n * scale + shift
+        scale = ops.multiply(scale, gamma)
+    shift = ops.multiply(mean, scale)
+    return ops.add(ops.multiply(n, scale), ops.negative(shift) if beta is None else ops.subtract(beta, shift))

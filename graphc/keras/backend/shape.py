@@ -171,7 +171,8 @@ def arange(start: int, stop: int | None = None, step: int = 1, dtype: str = "int
     """Return start, start + step, ... below stop; 0, ..., start - 1 where stop is None (empty for negative numbers)."""
     if stop is None:
         start, stop = 0, start if not isinstance(start, int) else builtins.max(start, 0)
-    return Tensor(ops.cast(ops.arange(*as_dims((start, stop, step))), dtype))
+    first, last = as_dims((start, stop))
+    return Tensor(ops.arange(first, last, step, dtype))
 
 
 def tile(x: Any, n: int | Sequence[int]) -> Tensor:

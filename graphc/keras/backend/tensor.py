@@ -112,9 +112,8 @@ class Tensor:
         return int(self.shape[0])
 
     def __getitem__(self, key: Any) -> Tensor:
-        if isinstance(key, Tensor):
-            return Tensor(ops.take(self.node, key.node, axis=0))
-        return Tensor(ops.get_item(self.node, key))
+        keys = key if isinstance(key, tuple) else (key,)
+        return Tensor(ops.get_item(self.node, tuple(k.node if isinstance(k, Tensor) else k for k in keys)))
 
     def __neg__(self) -> Tensor:
         return Tensor(ops.negative(self.node))

@@ -127,7 +127,7 @@ def count_params(x: Any) -> int:
 def _filled(shape: Any, value: float, dtype: str | None, name: str | None) -> Tensor:
     dims = as_dims((shape,) if isinstance(shape, int) else shape)
     if all(isinstance(d, int) for d in dims):
-        return variable(np.full(dims, value), dtype, name)  # type: ignore[arg-type]
+        return variable(np.full(dims, value), dtype, name)
     return Tensor(ops.full(dims, value, dtype or floatx()))
 
 

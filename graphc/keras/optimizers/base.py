@@ -122,11 +122,10 @@ class Optimizer:
 
 def _loss_and_params(*args: Any, **kwargs: Any) -> tuple[Any, list[Any]]:
     """Return (loss, params) from either order of arguments. Raises TypeError for others."""
-    if len(args) == 3:
-        args, kwargs = (), {"loss": args[2], "params": args[0]}
-    elif len(args) == 2 and "loss" in kwargs:
-        args, kwargs = (), {"loss": kwargs["loss"], "params": args[0]}
-    named = dict(zip(("loss", "params"), args)) | {k: v for k, v in kwargs.items() if k != "constraints"}
+    is_keras_1 = len(args) == 3 or "loss" in kwargs
+    order = ("params", "constraints", "loss") if is_keras_1 else ("loss", "params")
+    named = dict(zip(order, args)) | kwargs
+    named.pop("constraints", None)
     if set(named) != {"loss", "params"}:
         raise TypeError(f"`get_updates` takes `loss` and `params`, not {', '.join(named) or 'nothing'}")
     return named["loss"], list(named["params"])
