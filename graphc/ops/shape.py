@@ -47,8 +47,9 @@ class Reshape(Primitive, name="reshape", kind="movement"):
 
 def _reshaped_index(source: Shape, target: Shape, index: Position) -> Position:
     """Return the source position of a target index. Runs of axes of equal product are mapped one by one."""
-    if 0 in source or 0 in target:
-        return (0,) * len(source)
+    if 0 in target:
+        # Never read; bound to the empty loop, so that nobody hoists the read out of it.
+        return (index[target.index(0)], *(0,) * (len(source) - 1))
     position: list[Dim] = []
     for start, stop, target_start, target_stop in _matched_runs(source, target):
         flat: Dim = 0
