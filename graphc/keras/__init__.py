@@ -1,0 +1,42 @@
+"""graphc.keras: the names and semantics of Keras 2.2.4 over graphc."""
+
+from graphc.keras import (
+    activations,
+    backend,
+    callbacks,
+    constraints,
+    datasets,
+    engine,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+    utils,
+)
+from graphc.keras.layers import Input
+from graphc.keras.models import Model, Sequential
+
+__version__ = "2.2.4"
+
+__all__ = [
+    "Input",
+    "Model",
+    "Sequential",
+    "activations",
+    "backend",
+    "callbacks",
+    "constraints",
+    "datasets",
+    "engine",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "regularizers",
+    "utils",
+]

@@ -1,0 +1,26 @@
+"""Callbacks: what may happen during training."""
+
+from graphc.keras.callbacks.callback import Callback, CallbackList
+from graphc.keras.callbacks.loggers import BaseLogger, CSVLogger, History, LambdaCallback, ProgbarLogger
+from graphc.keras.callbacks.monitors import (
+    EarlyStopping,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TerminateOnNaN,
+)
+
+__all__ = [
+    "BaseLogger",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+]

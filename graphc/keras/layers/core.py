@@ -1,0 +1,24 @@
+"""Keras's module path of the core layers."""
+
+from graphc.keras.layers.activation import Activation, ActivityRegularization
+from graphc.keras.layers.dense import Dense
+from graphc.keras.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from graphc.keras.layers.lambda_layer import Lambda
+from graphc.keras.layers.masking import Masking
+from graphc.keras.layers.shaping import Flatten, Permute, RepeatVector, Reshape
+
+__all__ = [
+    "Activation",
+    "ActivityRegularization",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Lambda",
+    "Masking",
+    "Permute",
+    "RepeatVector",
+    "Reshape",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+]

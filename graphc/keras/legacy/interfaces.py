@@ -1,0 +1,135 @@
+"""Which Keras 1 spellings each layer and method takes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from graphc.keras.legacy.renaming import generate_legacy_interface, raise_duplicate_arg_error
+from graphc.keras.utils.location import located
+
+__all__ = ["generate_legacy_interface", "raise_duplicate_arg_error"]
+
+Rewritten = tuple[tuple[Any, ...], dict[str, Any], list[tuple[str, str]]]
+
+_KERNEL = [
+    ("init", "kernel_initializer"),
+    ("W_regularizer", "kernel_regularizer"),
+    ("b_regularizer", "bias_regularizer"),
+    ("W_constraint", "kernel_constraint"),
+    ("b_constraint", "bias_constraint"),
+    ("bias", "use_bias"),
+]
+_DATA_FORMAT = {"dim_ordering": {"tf": "channels_last", "th": "channels_first", "default": None}}
+
+legacy_dense_support = generate_legacy_interface(["units"], [("output_dim", "units"), *_KERNEL])
+legacy_dropout_support = generate_legacy_interface(["rate", "noise_shape", "seed"], [("p", "rate")])
+legacy_spatialdropout1d_support = generate_legacy_interface(["rate"], [("p", "rate")])
+legacy_spatialdropoutNd_support = generate_legacy_interface(
+    ["rate"], [("p", "rate"), ("dim_ordering", "data_format")], value_conversions=_DATA_FORMAT
+)
+legacy_gaussiannoise_support = generate_legacy_interface(["stddev"], [("sigma", "stddev")])
+legacy_gaussiandropout_support = generate_legacy_interface(["rate"], [("p", "rate")])
+legacy_prelu_support = generate_legacy_interface(["alpha_initializer"], [("init", "alpha_initializer")])
+legacy_lambda_support = generate_legacy_interface(["function", "output_shape"])
+legacy_model_constructor_support = generate_legacy_interface(None, [("input", "inputs"), ("output", "outputs")])
+legacy_input_support = generate_legacy_interface(None, [("input_dtype", "dtype")])
+
+
+def _drop_embedding_dropout(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
+    if kwargs.pop("dropout", None) is not None:
+        warnings.warn(
+            "`Embedding` no longer takes `dropout`: put a `SpatialDropout1D` layer after it.", UserWarning, stacklevel=3
+        )
+    return args, kwargs, []
+
+
+legacy_embedding_support = generate_legacy_interface(
+    ["input_dim", "output_dim"],
+    [
+        ("init", "embeddings_initializer"),
+        ("W_regularizer", "embeddings_regularizer"),
+        ("W_constraint", "embeddings_constraint"),
+    ],
+    _drop_embedding_dropout,
+)
+
+
+def _drop_batchnorm_mode(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
+    if len(args) > 1:
+        raise TypeError(located(f"`BatchNormalization` takes keyword arguments only, but you passed: {list(args[1:])}"))
+    if "mode" not in kwargs:
+        return args, kwargs, []
+    mode = kwargs.pop("mode")
+    if mode != 0:
+        raise TypeError(located(f"`BatchNormalization` has no `mode` any more; mode={mode} is not supported."))
+    return args, kwargs, [("no argument", "mode")]
+
+
+legacy_batchnorm_support = generate_legacy_interface(
+    [], [("beta_init", "beta_initializer"), ("gamma_init", "gamma_initializer")], _drop_batchnorm_mode
+)
+
+
+def _shape_before_name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
+    """`add_weight(shape, initializer, name)` was Keras 1's order."""
+    if len(args) > 1 and isinstance(args[1], (tuple, list)):
+        kwargs["shape"] = args[1]
+        args = (args[0], *args[2:])
+        if len(args) > 1 and isinstance(args[1], str):
+            kwargs["name"] = args[1]
+            args = (args[0], *args[2:])
+    return args, kwargs, []
+
+
+legacy_add_weight_support = generate_legacy_interface(["name", "shape"], preprocessor=_shape_before_name)
+
+
+def _params_before_loss(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
+    """`get_updates(params, constraints, loss)` was Keras 1's order."""
+    if len(args) > 4:
+        raise TypeError(located(f"`get_updates` takes a loss and parameters, but you passed {len(args) - 1} arguments"))
+    is_old_order = len(args) == 4 or (len(args) == 3 and isinstance(args[1], (list, tuple)) and "loss" in kwargs)
+    if not is_old_order:
+        return args, kwargs, []
+    if len(args) == 4:
+        kwargs["loss"] = args[3]
+    kwargs["params"] = args[1]
+    return (args[0],), kwargs, []
+
+
+legacy_get_updates_support = generate_legacy_interface(preprocessor=_params_before_loss)
+
+_GENERATOR_NAMES = [
+    ("samples_per_epoch", "steps_per_epoch"),
+    ("val_samples", "steps"),
+    ("nb_epoch", "epochs"),
+    ("nb_val_samples", "validation_steps"),
+    ("nb_worker", "workers"),
+    ("pickle_safe", "use_multiprocessing"),
+    ("max_q_size", "max_queue_size"),
+]
+
+
+def _samples_to_steps(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
+    """Keras 1 counted samples an epoch, Keras 2 counts batches."""
+    counted_in_samples = {"samples_per_epoch", "val_samples", "nb_val_samples"} & set(kwargs)
+    if counted_in_samples:
+        warnings.warn(
+            "Keras 2 counts batches where Keras 1 counted samples: `steps_per_epoch` = samples_per_epoch / batch_size, "
+            "and likewise `validation_steps` for `nb_val_samples`, `steps` for `val_samples`. Update your call.",
+            UserWarning,
+            stacklevel=3,
+        )
+    replaced = []
+    if len(args) < 3 and "samples_per_epoch" in kwargs:
+        samples = kwargs.pop("samples_per_epoch")
+        generator = args[1] if len(args) > 1 else kwargs["generator"]
+        kwargs["steps_per_epoch"] = samples // getattr(generator, "batch_size", 1)
+        replaced.append(("steps_per_epoch", "samples_per_epoch"))
+    return args, kwargs, replaced
+
+
+legacy_generator_methods_support = generate_legacy_interface(
+    ["generator", "steps_per_epoch", "epochs"], _GENERATOR_NAMES, _samples_to_steps, object_type="method"
+)

@@ -1,0 +1,25 @@
+"""Utilities: custom objects, arrays, summaries, the progress bar."""
+
+from graphc.keras.utils.generic_utils import (
+    CustomObjectScope,
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    serialize_keras_object,
+)
+from graphc.keras.utils.layer_utils import get_source_inputs, print_summary
+from graphc.keras.utils.np_utils import normalize, to_categorical
+from graphc.keras.utils.progbar import Progbar
+
+__all__ = [
+    "CustomObjectScope",
+    "Progbar",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_source_inputs",
+    "normalize",
+    "print_summary",
+    "serialize_keras_object",
+    "to_categorical",
+]
