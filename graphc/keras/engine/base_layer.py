@@ -155,9 +155,9 @@ class Layer(NodeAccess):
         """Make the weights for inputs of this shape (a list of shapes for several inputs)."""
         self.built = True
 
-    def call(self, inputs: Any, **kwargs: Any) -> Any:
-        """Return the layer's function of the inputs."""
-        return inputs
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the layer's function of the inputs, which come first."""
+        return args[0]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output for inputs of this shape; None stands for any size."""

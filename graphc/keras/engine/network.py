@@ -47,7 +47,6 @@ class Network(Layer):
             "outputs": None,
             "_is_graph_network": False,
             "_is_compiled": False,
-            "_expects_training_arg": has_arg(self.call, "training"),
             "_built": False,
             "_initial_weights": None,
             "_layers": [],
@@ -96,7 +95,7 @@ class Network(Layer):
         self._inbound_nodes.clear()
         shapes = [[x._keras_shape for x in ends] for ends in (self.inputs, self.outputs)]
         no_masks: list[list[Any]] = [[None for _ in ends] for ends in (self.inputs, self.outputs)]
-        Node(self, [], [], [], self.inputs, self.outputs, *no_masks, *shapes)
+        Node(self, [], [], [], self.inputs, self.outputs, no_masks[0], no_masks[1], shapes[0], shapes[1])
         self.built = True
 
     def _check_ends(self) -> None:
@@ -190,12 +189,12 @@ class Network(Layer):
             if getattr(layer, "stateful", False) and hasattr(layer, "reset_states"):
                 layer.reset_states()
 
-    @property
+    @property  # type: ignore[misc]
     def trainable_weights(self) -> list[Any]:
         """Trainable weights of the layers; none where the network is frozen."""
         return [w for layer in self.layers for w in layer.trainable_weights] if self.trainable else []
 
-    @property
+    @property  # type: ignore[misc]
     def non_trainable_weights(self) -> list[Any]:
         """The other weights; all of them where the network is frozen."""
         weights = [w for layer in self.layers for w in layer.non_trainable_weights]
@@ -211,13 +210,13 @@ class Network(Layer):
         assign_weights(f'model "{self.name}"', [w for layer in self.layers for w in layer.weights], weights)
 
     @property
-    def input_spec(self) -> Any:  # type: ignore[override]
+    def input_spec(self) -> Any:
         """The specs of the input layers."""
         if not self._is_graph_network:
             return None
         return unpack_singleton([spec for layer in self._input_layers for spec in to_list(layer.input_spec)])
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         """Apply all layers to new inputs; the same inputs and masks give the same tensors again."""
         return unpack_singleton(list(self._apply(inputs, mask)[0]))
 

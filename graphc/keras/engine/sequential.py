@@ -142,7 +142,8 @@ class Sequential(Model):
         """Return the class of each sample: the largest of several outputs, or a single output above 0.5 (int32)."""
         predictions: np.ndarray[Any, Any] = self.predict(x, batch_size=batch_size, verbose=verbose)
         if predictions.shape[-1] > 1:
-            return np.argmax(predictions, axis=-1)
+            classes: np.ndarray[Any, Any] = np.argmax(predictions, axis=-1)
+            return classes
         return (predictions > 0.5).astype("int32")
 
     def get_config(self) -> dict[str, Any]:
@@ -160,7 +161,7 @@ class Sequential(Model):
         cls, config: Mapping[str, Any] | Sequence[Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Any:
         """Return a new chain from `get_config()`, or from the bare list of layers that older files hold."""
-        data = config if isinstance(config, Mapping) else {"layers": config}
+        data: Mapping[str, Any] = config if isinstance(config, Mapping) else {"layers": config}
         model = cls(name=data.get("name"))
         for layer in data["layers"]:
             model.add(layer_classes.deserialize(layer, custom_objects=custom_objects))

@@ -23,7 +23,7 @@ from graphc.keras.engine.training_utils import (
     standardize_sample_weights,
     standardize_weights,
 )
-from graphc.keras.utils.generic_utils import slice_arrays, to_list, unpack_singleton
+from graphc.keras.utils.generic_utils import has_arg, slice_arrays, to_list, unpack_singleton
 from graphc.keras.utils.location import located
 
 __all__ = ["Model"]
@@ -164,7 +164,7 @@ class Model(Network):
         self._feed_input_names = [name for name, _ in fed]
         self._feed_input_shapes = [K.int_shape(x) for _, x in fed]
         if outputs is None:
-            keywords = {"training": training} if self._expects_training_arg else {}
+            keywords = {"training": training} if has_arg(self.call, "training") else {}
             outputs = self.call(unpack_singleton(tensors), **keywords)
         self.outputs = to_list(outputs, allow_tuple=True)
         self.output_names = [f"output_{i}" for i in range(1, len(self.outputs) + 1)]
@@ -362,7 +362,7 @@ class Model(Network):
         if x is None and steps is None:
             raise GraphError(located("Predicting from tensors needs the `steps` argument."))
         arrays, _, _ = self._standardize_user_data(x)
-        check_array_length_consistency(arrays, arrays)
+        check_array_length_consistency(arrays, arrays, arrays)
         if self.stateful and batch_size and arrays[0].shape[0] > batch_size and arrays[0].shape[0] % batch_size:
             raise GraphError(
                 located(

@@ -28,15 +28,15 @@ class LeakyReLU(_Elementwise):
 
     def __init__(self, alpha: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.alpha = K.cast_to_floatx(alpha)
+        self.alpha = float(K.cast_to_floatx(alpha))
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """Return the activation of the inputs."""
         return K.relu(inputs, alpha=self.alpha)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "alpha": float(self.alpha)}
+        return {**super().get_config(), "alpha": self.alpha}
 
 
 class PReLU(_Elementwise):
@@ -74,7 +74,7 @@ class PReLU(_Elementwise):
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
         self.built = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         """Return the activation of the inputs."""
         return K.relu(inputs) - self.alpha * K.relu(-inputs)
 
@@ -94,15 +94,15 @@ class ELU(_Elementwise):
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.alpha = K.cast_to_floatx(alpha)
+        self.alpha = float(K.cast_to_floatx(alpha))
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """Return the activation of the inputs."""
         return K.elu(inputs, self.alpha)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "alpha": float(self.alpha)}
+        return {**super().get_config(), "alpha": self.alpha}
 
 
 class ThresholdedReLU(_Elementwise):
@@ -110,15 +110,15 @@ class ThresholdedReLU(_Elementwise):
 
     def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.theta = K.cast_to_floatx(theta)
+        self.theta = float(K.cast_to_floatx(theta))
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         """Return the activation of the inputs."""
         return inputs * K.cast(K.greater(inputs, self.theta), K.floatx())
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "theta": float(self.theta)}
+        return {**super().get_config(), "theta": self.theta}
 
 
 class Softmax(_Elementwise):
@@ -128,7 +128,7 @@ class Softmax(_Elementwise):
         super().__init__(**kwargs)
         self.axis = axis
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """Return the activation of the inputs."""
         return activations.softmax(inputs, axis=self.axis)
 
@@ -147,11 +147,11 @@ class ReLU(_Elementwise):
         for name, value in (("max_value", max_value), ("negative_slope", negative_slope)):
             if value is not None and value < 0.0:
                 raise GraphError(located(f"{name} of ReLU layer {self.name} cannot be negative: {value}"))
-        self.max_value = None if max_value is None else K.cast_to_floatx(max_value)
-        self.negative_slope = K.cast_to_floatx(negative_slope)
-        self.threshold = K.cast_to_floatx(threshold)
+        self.max_value = None if max_value is None else float(K.cast_to_floatx(max_value))
+        self.negative_slope = float(K.cast_to_floatx(negative_slope))
+        self.threshold = float(K.cast_to_floatx(threshold))
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """Return the activation of the inputs."""
         return K.relu(inputs, alpha=self.negative_slope, max_value=self.max_value, threshold=self.threshold)
 
@@ -159,7 +159,7 @@ class ReLU(_Elementwise):
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
-            "max_value": None if self.max_value is None else float(self.max_value),
-            "negative_slope": float(self.negative_slope),
-            "threshold": float(self.threshold),
+            "max_value": self.max_value,
+            "negative_slope": self.negative_slope,
+            "threshold": self.threshold,
         }

@@ -75,7 +75,7 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_dim})
         self.built = True
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """Return the layer's function of the inputs."""
         output = K.dot(inputs, self.kernel)
         if self.bias is not None:

@@ -30,7 +30,7 @@ class Dropout(Layer):
         sizes = K.shape(inputs)
         return tuple(sizes[axis] if size is None else size for axis, size in enumerate(self.noise_shape))
 
-    def call(self, inputs: Any, training: Any = None) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any, training: Any = None) -> Any:
         """Return the inputs with elements dropped in the training phase."""
         if not 0.0 < self.rate < 1.0:
             return inputs

@@ -62,7 +62,7 @@ class Embedding(Layer):
         """Return which integers are not 0, where 0 is masked."""
         return K.not_equal(inputs, 0) if self.mask_zero else None
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """Return the rows of the table."""
         indices = inputs if K.dtype(inputs) == "int32" else K.cast(inputs, "int32")
         return K.gather(self.embeddings, indices)

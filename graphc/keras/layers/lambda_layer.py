@@ -41,7 +41,7 @@ class Lambda(Layer):
             raise TypeError(located(f"{self.name}: `output_shape` must be a list, a tuple, or a function."))
         self._output_shape: Any = tuple(output_shape) if isinstance(output_shape, (tuple, list)) else output_shape
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         """Return the function of the inputs."""
         arguments = {**self.arguments, "mask": mask} if has_arg(self.function, "mask") else self.arguments
         return self.function(inputs, **arguments)
@@ -76,9 +76,9 @@ class Lambda(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; functions as their code."""
         function, function_type = _written(self.function)
-        shape, shape_type = (
-            _written(self._output_shape) if callable(self._output_shape) else (self._output_shape, "raw")
-        )
+        shape, shape_type = self._output_shape, "raw"
+        if callable(shape):
+            shape, shape_type = _written(shape)
         return {
             **super().get_config(),
             "function": function,

@@ -20,7 +20,7 @@ class Masking(Layer):
         """Return which steps hold data."""
         return K.any(K.not_equal(inputs, self.mask_value), axis=-1)
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """Return the inputs with the masked steps zero."""
         has_data = K.any(K.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
         return inputs * K.cast(has_data, K.dtype(inputs))

@@ -38,7 +38,7 @@ class _Merge(Layer):
                 located(f"{self.name}: a merge layer should be called on a list of at least {at_least} inputs")
             )
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """Return the inputs merged."""
         self._check_list(inputs)
         rank = max(K.ndim(x) for x in inputs)
@@ -235,7 +235,7 @@ class Dot(_Merge):
         axes = self._axes_of([K.ndim(x) for x in inputs])
         if self.normalize:
             inputs = [K.l2_normalize(x, axis=axis) for x, axis in zip(inputs, axes)]
-        return K.batch_dot(*inputs, axes)
+        return K.batch_dot(inputs[0], inputs[1], axes)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the axes that are left of the first input, then of the second; (batch, 1) for vectors."""

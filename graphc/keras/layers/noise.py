@@ -32,7 +32,7 @@ class GaussianNoise(_Noise):
         super().__init__(**kwargs)
         self.stddev = stddev
 
-    def call(self, inputs: Any, training: Any = None) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any, training: Any = None) -> Any:
         """Return the inputs with noise added in the training phase."""
 
         def noised() -> Any:
@@ -53,7 +53,7 @@ class GaussianDropout(_Noise):
         super().__init__(**kwargs)
         self.rate = rate
 
-    def call(self, inputs: Any, training: Any = None) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any, training: Any = None) -> Any:
         """Return the inputs multiplied by noise in the training phase."""
         if not 0 < self.rate < 1:
             return inputs
@@ -81,7 +81,7 @@ class AlphaDropout(_Noise):
         self.noise_shape = noise_shape
         self.seed = seed
 
-    def call(self, inputs: Any, training: Any = None) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any, training: Any = None) -> Any:
         """Return the inputs with elements dropped in the training phase."""
         if not 0.0 < self.rate < 1.0:
             return inputs

@@ -85,7 +85,7 @@ class BatchNormalization(Layer):
             constraint=getattr(self, f"{name}_constraint"),
         )
 
-    def call(self, inputs: Any, training: Any = None) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any, training: Any = None) -> Any:
         """Return the inputs normalised; in training the moving statistics are updated."""
         if training in (0, False):
             return self._normalized_by_moving_statistics(inputs)
@@ -107,7 +107,7 @@ class BatchNormalization(Layer):
         return K.in_train_phase(normalized, lambda: self._normalized_by_moving_statistics(inputs), training=training)
 
     def _normalized_by_moving_statistics(self, inputs: Any) -> Any:
-        shape = [1] * K.ndim(inputs)
+        shape: list[Any] = [1] * K.ndim(inputs)
         shape[self.axis] = K.int_shape(inputs)[self.axis]
         mean, variance, beta, gamma = (
             None if weight is None else K.reshape(weight, shape)

@@ -21,7 +21,7 @@ class Flatten(Layer):
         self.input_spec = InputSpec(min_ndim=3)
         self.data_format = K.normalize_data_format(data_format)
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """Return each sample as one row."""
         if self.data_format == "channels_first":
             inputs = K.permute_dimensions(inputs, [0, *range(2, K.ndim(inputs)), 1])
@@ -50,7 +50,7 @@ class Reshape(Layer):
         super().__init__(**kwargs)
         self.target_shape = tuple(target_shape)
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """Return the same elements in the target shape."""
         return K.reshape(inputs, (K.shape(inputs)[0], *self.target_shape))
 
@@ -85,7 +85,7 @@ class Permute(Layer):
         self.dims = tuple(dims)
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """Return the inputs with their axes reordered."""
         return K.permute_dimensions(inputs, (0, *self.dims))
 
@@ -106,7 +106,7 @@ class RepeatVector(Layer):
         self.n = n
         self.input_spec = InputSpec(ndim=2)
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """Return each row n times."""
         return K.repeat(inputs, self.n)
 
