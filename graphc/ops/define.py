@@ -23,7 +23,8 @@ from graphc.ops.lowering import LoadInput, Position, broadcast_index
 Array: TypeAlias = np.ndarray[Any, Any]
 Operand: TypeAlias = Node | Array | np.generic | bool | int | float | Sequence[Any]
 Gradient: TypeAlias = Callable[[Node, Node], tuple[Node | None, ...]]
-Sample: TypeAlias = Callable[[np.random.Generator], tuple[tuple[Any, ...], dict[str, Any]]]
+# As text: evaluating it would import numpy.random.
+Sample: TypeAlias = "Callable[[np.random.Generator], tuple[tuple[Any, ...], dict[str, Any]]]"
 Accepts: TypeAlias = Literal["any", "number", "float", "integer", "bool"]
 P = ParamSpec("P")
 
@@ -230,6 +231,8 @@ def composite(
 
         @functools.wraps(body)
         def build(*args: Any, **kwargs: Any) -> Node:
+            if len(args) < count:
+                raise TypeError(f"{body.__name__} takes {count} operands; {len(args)} were given")
             inputs = as_nodes(*args[:count]) if accepts is None else promoted(*args[:count], accepts=accepts)
             attrs = {**defaults, **dict(zip(names, args[count:])), **kwargs}
             if "axis" in attrs:

@@ -160,7 +160,7 @@ def random_normal(
     shape: Dim | Sequence[Dim], state: State | Node, mean: Operand = 0.0, stddev: Operand = 1.0,
     dtype: Any = "float32",
 ) -> Node:  # fmt: skip
-    """Return numbers of the normal distribution, by its inverse distribution function."""
+    """Return numbers of the normal distribution: 23 random bits through its inverse distribution function."""
     name = dtypes.canonical(dtype)
     unit = ops.erfinv(_symmetric(shape, state, dtypes.TABLE[name].compute)) * math.sqrt(2.0)
     return ops.cast(unit * stddev + mean, name)

@@ -238,3 +238,8 @@ def test_equal_expressions_are_one_node_and_identities_are_not() -> None:
     assert ops.reshape(x, (3, 4)) is x
     assert ops.cast(x, np.float32) is x
     assert ops.identity(x) is not ops.identity(x)
+
+
+def test_a_composite_names_a_missing_operand() -> None:
+    with pytest.raises(TypeError, match="takes 2 operands; 1"):
+        ops.sigmoid_cross_entropy(np.zeros(3))

@@ -22,6 +22,7 @@ from graphc.graph import REGISTRY, Graph, Node, Op, TensorType, apply, evaluate
 from graphc.loopir import evaluate_plan
 from graphc.passes import expand_composites
 from graphc.schedule import lower_graph
+from graphc.symbolic import fresh_symbol
 
 Array = np.ndarray[Any, Any]
 OPS = [op for op in REGISTRY.values() if op.kind != "source"]
@@ -180,6 +181,37 @@ def test_compiled_function_means_the_same(case: tuple[Op, int], dtype: str) -> N
     got = function(graph.inputs, graph.outputs[0])(*cast)
     assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
     close(got, expected, TOLERANCE[dtype])
+
+
+def has_rows(case: tuple[Op, int]) -> bool:
+    """Tell whether the leading axis of the operands may have any size: no attribute speaks of sizes."""
+    op, number = case
+    arrays, _ = sample(op, number)
+    counts = {a.shape[0] for a in arrays if a.ndim and a.ndim == max(b.ndim for b in arrays) and a.shape[0] != 1}
+    kinds = op.kind in ("elementwise", "reduction", "composite") or op.name in ("cumsum", "cumprod", "transpose")
+    return kinds and len(counts) == 1 and min(counts) > 1
+
+
+@each([case for case in CASES if has_rows(case)])
+def test_one_program_serves_every_number_of_rows(case: tuple[Op, int]) -> None:
+    op, number = case
+    arrays, attrs = sample(op, number)
+    rank = max(a.ndim for a in arrays)
+    rows = fresh_symbol("rows")
+    counted = [a.ndim == rank and a.shape[0] != 1 for a in arrays]
+    inputs = tuple(
+        placeholder((rows, *a.shape[1:]) if has else a.shape, dtypes.canonical(a.dtype))
+        for a, has in zip(arrays, counted, strict=True)
+    )
+    graph = Graph(inputs, (apply(op, *inputs, **attrs),))
+    plan = lower_graph(expand_composites(graph))
+    compiled = function(inputs, graph.outputs[0])
+    for repeats in (1, 2):
+        longer = [np.concatenate([a] * repeats) if has else a for a, has in zip(arrays, counted, strict=True)]
+        [expected], _ = evaluate(build(op, longer, attrs), longer)
+        [scheduled], _ = evaluate_plan(plan, longer)
+        close(scheduled, expected, 1e-10)
+        close(compiled(*longer), expected, 1e-10)
 
 
 def close(got: Array, expected: Array, tolerance: float) -> None:
