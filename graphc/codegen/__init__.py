@@ -1,5 +1,6 @@
 """Emit: Plan -> text. Pure: needs no device and no LLVM."""
 
+from graphc.codegen.llvm_module import emit_plan
 from graphc.codegen.target import Target, describe_target
 
-__all__ = ["Target", "describe_target"]
+__all__ = ["Target", "describe_target", "emit_plan"]

@@ -1,0 +1,94 @@
+"""The text around the kernels: what is decided when it is emitted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from graphc.codegen import Target, emit_plan
+from graphc.errors import CompileError
+from graphc.graph import State
+from graphc.loopir import Argument, Buffer, Plan
+from graphc.symbolic import symbol
+from tests.runtime.programs import counter, relu_twice, training_step
+
+TARGET = Target("x86-64-v4", "+avx512f", 16, 32, fma=True, half=True)
+
+
+def _body(text: str, function: str) -> str:
+    start = text.index(f"@{function}(", text.index("define"))
+    while not text[text.rindex("\n", 0, start) + 1 : start].startswith("define"):
+        start = text.index(f"@{function}(", start + 1)
+    return text[start : text.index("\n}\n", start)]
+
+
+def test_small_plans_have_no_threads() -> None:
+    text = emit_plan(counter(State(np.zeros(5, np.float32))), TARGET)
+    assert "GOMP" not in text
+    assert "PyEval_SaveThread" in text  # to wait for the states' lock
+    assert _body(text, "graphc_call").count("@pthread_rwlock_trywrlock") == 1
+
+
+def test_plans_without_states_take_no_lock() -> None:
+    assert "rwlock" not in _body(emit_plan(relu_twice(), TARGET), "graphc_call")
+
+
+def test_readers_share_the_lock() -> None:
+    state = State(np.zeros(5, np.float32))
+    plan = counter(state)
+    reader = replace(plan, launches=plan.launches[:1])
+    body = _body(emit_plan(reader, TARGET), "graphc_call")
+    assert "tryrdlock" in body
+    assert "wrlock" not in body
+
+
+def test_threads_wait_where_launches_depend() -> None:
+    large = relu_twice(work=10**9)
+    assert _body(emit_plan(large, TARGET), "graphc_region").count("@GOMP_barrier") == 1
+    first, second = large.launches
+    independent = replace(large, launches=(first, replace(second, barrier=False)))
+    assert "GOMP_barrier" not in _body(emit_plan(independent, TARGET), "graphc_region")
+
+
+def test_small_launches_of_a_large_plan_run_on_one_thread() -> None:
+    plan = relu_twice()
+    first, second = plan.launches
+    tiny, huge = {"work": 10, "bytes": 10}, {"work": 10**9, "bytes": 0}
+    mixed = replace(plan, launches=(replace(first, **huge), *(replace(second, **tiny) for _ in range(3))))
+    body = _body(emit_plan(mixed, TARGET), "graphc_region")
+    # Only the first small launch has other threads to wait for.
+    assert body.count("@GOMP_barrier") == 1
+    assert body.count("i64 0, i64 1)") == 3
+
+
+def test_equal_kernels_are_one_function() -> None:
+    text = emit_plan(relu_twice(), TARGET)
+    assert text.count("define void @kernel_") == 1
+    assert text.count("call void @kernel_0") == 2 * 2  # on one thread, and in the region
+
+
+def test_text_does_not_depend_on_the_process() -> None:
+    texts = {emit_plan(counter(State(np.full(5, value, np.float32))), TARGET) for value in (1, 2)}
+    assert len(texts) == 1
+    assert "inttoptr (i64" not in texts.pop()
+
+
+def test_epochs_need_float_scalars() -> None:
+    assert "@graphc_epoch" not in emit_plan(relu_twice(), TARGET)
+    assert "@graphc_epoch" in emit_plan(training_step(State(np.zeros(7, np.float32))), TARGET)
+
+
+def test_a_size_must_be_bound() -> None:
+    stray = symbol("stray")
+    plan = Plan(
+        sizes=tuple(next(iter(stray.terms))),  # type: ignore[union-attr,arg-type]
+        buffers=(Buffer("x", "float32", stray * 2, "input"),),
+        arguments=(Argument("x", "x", (stray * 2,), "float32"),),
+        results=(),
+        launches=(),
+        arena=0,
+    )
+    with pytest.raises(CompileError, match="no axis of an argument gives the size of stray"):
+        emit_plan(plan, TARGET)
