@@ -1,0 +1,85 @@
+"""The docs keep to the code: files they name exist, their Python runs or parses, their tables are complete."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+from graphc import config
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "benchmarks" / "README.md",
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.M | re.S)
+PLACEHOLDERS = ("NAME", "your_", "...")
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [text for kind, text in FENCE.findall(page.read_text()) if kind == language]
+
+
+def named_files(page: Path) -> set[str]:
+    """Paths in backticks (with a slash, from the root), and targets of links (from the page), as root paths."""
+    prose = FENCE.sub("", page.read_text())
+    quoted = {path for path in re.findall(r"`([\w.\-]+/[\w./\-]*)`", prose) if not any(p in path for p in PLACEHOLDERS)}
+    linked = {link for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", prose) if "://" not in link}
+    return quoted | {str((page.parent / link).resolve().relative_to(ROOT)) for link in linked}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    assert [path for path in sorted(named_files(page)) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "pycon")], ids=name)
+def test_interactive_examples_run(page: Path) -> None:
+    test = doctest.DocTestParser().get_doctest("\n".join(blocks(page, "pycon")), {}, name(page), str(page), 0)
+    shown: list[str] = []
+    results = doctest.DocTestRunner(verbose=False).run(test, out=shown.append)
+    assert results.attempted > 0
+    assert results.failed == 0, "".join(shown)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name)
+def test_other_python_parses(page: Path) -> None:
+    for text in blocks(page, "python"):
+        assert ast.parse(text).body
+
+
+def test_the_pages_with_examples_are_found() -> None:
+    assert "docs/ir.md" in {name(p) for p in PAGES if blocks(p, "pycon")}
+    assert "graphc/symbolic.py" in named_files(ROOT / "docs" / "architecture.md")
+    assert "docs/ir.md" in named_files(ROOT / "docs" / "architecture.md")
+
+
+def flag_table() -> str:
+    rows = ["| flag | default | meaning |", "|---|---|---|"]
+    for flag in config.FLAGS.values():
+        default = {False: "0", "": "", frozenset(): ""}.get(flag.default, str(flag.default))
+        rows.append(f"| `{flag.name}` | {default} | {flag.help} |")
+    return "\n".join(rows)
+
+
+def test_the_table_of_flags_is_that_of_the_code() -> None:
+    text = (ROOT / "docs" / "debugging.md").read_text()
+    found = re.search(r"<!-- flags: begin[^>]*-->\n(.*?)\n<!-- flags: end -->", text, re.S)
+    assert found is not None
+    assert found[1] == flag_table()
+
+
+def test_the_architecture_page_names_every_decision() -> None:
+    architecture = named_files(ROOT / "docs" / "architecture.md")
+    decisions = {name(p) for p in (ROOT / "docs" / "decisions").glob("*.md")}
+    assert decisions <= architecture
