@@ -1,7 +1,7 @@
 """How a contraction is cut into tiles: pure decisions from extents, strides and the processor's registers.
 
-The sizes were found by measuring on AVX-512 machines (one and two fused multiply-adds a cycle); processors with 16
-registers use the same rules with smaller tiles.
+The numbers were measured on AVX-512 processors (one and two multiply-adds a cycle). Eight rows fill no more than
+the eight ways of a cache set, so the left operand needs no packing whatever its row distance.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ from graphc.codegen.llvm_micro_kernel import TileShape
 from graphc.codegen.target import Target
 from graphc.symbolic import Dim
 
-DEPTH_BLOCK = 1024
-ROW_BLOCK = 192
-COLUMN_BLOCK = 1024
-# A row distance that is a multiple of this many bytes maps the rows of a tile to the same cache sets.
-ALIASING_BYTES = 4096
+# The most depth, rows and columns of a block. Cutting the depth costs more than it gives up to a panel of this depth.
+DEPTH_BLOCK, ROW_BLOCK, COLUMN_BLOCK = 2048, 384, 1024
+# Copying panels of a right operand that lies in rows pays from this many rows that read them, where its rows are
+# at least this many bytes apart.
+PACKING_ROWS, PACKING_BYTES = 320, 4096
+# Multiply-adds that must be in flight to hide their latency.
+_IN_FLIGHT = 8
+# Up to this many elements of the right operand, code size matters more than the last rows' speed.
+_TINY = 2048
 
-# How the right operand lies in memory: vectors of columns, columns contiguous in the depth, or neither.
+# How the right operand lies in memory: rows contiguous, columns contiguous, or neither.
 Layout = Literal["rows", "columns", "strided"]
 
 
@@ -27,10 +31,13 @@ Layout = Literal["rows", "columns", "strided"]
 class Blocking:
     """The decisions for one kernel.
 
-    Rows come in panels of `tile.rows`; `last_rows` is the height of a shorter last panel (0: there is none), and
-    rows that panels leave over (a run-time extent only, or few rows altogether) go through `rest`, tall tiles
-    first, or through dot products where `dot` is set. `tile` is None where there are no panels at all.
-    `panels` is the number of panels where it is static.
+    Rows come in panels of `tile.rows` (`panels` of them, where the rows are static; `last_rows` is then the height of
+    a shorter last one, 0 for none). Rows that panels leave over, or few rows altogether, go through the tiles of
+    `rest`, tall ones first, or through dot products where `dot` is set. `tile` is None where there are no panels.
+
+    `pack_right` tells whether panels of the right operand are copied: always, never ("") or for many rows.
+    `block_depth` tells whether the depth may exceed `depth_block`; tiles are then kept in blocks of
+    `row_panels x column_panels`.
     """
 
     tile: TileShape | None
@@ -38,135 +45,115 @@ class Blocking:
     last_rows: int
     rest: tuple[TileShape, ...]
     dot: bool
-    pack_right: bool
-    pack_left: bool
-    block_depth: bool
-    depth_block: int
-    row_block: int
-    column_block: int
+    pack_right: Literal["always", "many", ""] = ""
+    block_depth: bool = False
+    depth_block: int = 0
+    row_panels: int = 0
+    column_panels: int = 0
 
-
-def vectors_per_panel(columns: Dim, lanes: int, most: int) -> int:
-    """Return how many vectors wide column panels are, at most `most`, so that the fewest lanes idle."""
-    if not isinstance(columns, int):
-        return most
-    vectors = -(-columns // lanes)
-    widths = range(min(most, vectors), 0, -1)
-    waste = {width: -(-vectors // width) * width for width in widths if 2 * width > most or width == min(most, vectors)}
-    return min(waste, key=lambda width: (waste[width] * (1.0 if width > 1 else 1.2), -width))
-
-
-def _even(columns: Dim, lanes: int, most: int) -> int:
-    """Return the width of panels that share the columns evenly, at most `most` vectors."""
-    if not isinstance(columns, int):
-        return most
-    vectors = -(-columns // lanes)
-    count = -(-vectors // most)
-    return -(-vectors // count)
-
-
-def _chained(rows: int, vectors: int, unroll: int) -> TileShape:
-    """Return a tile with as many partial sums as it takes to keep eight multiply-adds in flight."""
-    chains = 1
-    while chains * rows * vectors < 8 and chains < unroll:
-        chains *= 2
-    return TileShape(rows, vectors, unroll, chains)
-
-
-def rest_tile(rows: int, columns: Dim, lanes: int, registers: int) -> TileShape:
-    """Return the wide tile for few rows: the right operand is read once, so width hides its latency."""
-    most = max(1, min(8, (registers - 2) // rows // 2 if rows > 1 else registers // 4, (registers - 2) // (rows + 1)))
-    return _chained(rows, _even(columns, lanes, most), 4 if rows < 4 else 2)
+    def packed_elements(self, lanes: int) -> int:
+        """Return the size of a packed panel."""
+        if self.tile is None or not self.pack_right:
+            return 0
+        return -(-self.depth_block // lanes) * lanes * self.tile.vectors * lanes
 
 
 def choose_blocking(
-    rows: Dim,
-    columns: Dim,
-    depth: Dim,
-    layout: Layout,
-    left_row_stride: Dim,
-    right_row_stride: Dim,
-    itemsize: int,
-    target: Target,
+    rows: Dim, columns: Dim, depth: Dim, layout: Layout, right_distance: Dim, itemsize: int, target: Target
 ) -> Blocking:
-    """Return the decisions for a contraction of these extents; strides count elements."""
+    """Return the decisions for a contraction of these extents.
+
+    `right_distance` is how many elements the rows of the right operand are apart; `itemsize` is that of the sums.
+    """
     lanes = target.lanes
-    # A vector of float64 takes two registers.
+    # A vector has as many lanes as one of float32, so that one of float64 takes two registers.
     registers = target.registers * 4 // itemsize
-    wide = registers >= 32
-    static_rows = rows if isinstance(rows, int) else None
-    few = 8 if layout == "rows" else 6
-    tile: TileShape | None = None
+    by_dots = layout != "rows"
+    if by_dots and (columns == 1 or (layout == "columns" and isinstance(columns, int) and columns < 4)):
+        return Blocking(None, None, 0, (), dot=True)
+    few = 6 if by_dots else 8
+    if isinstance(rows, int) and rows <= few:
+        heights = [] if by_dots else _even_parts(rows, 8 if registers >= 32 else 4)
+        return Blocking(None, None, 0, tuple(wide_tile(h, columns, lanes, registers) for h in heights), by_dots)
+    is_tiny = isinstance(columns, int) and isinstance(depth, int) and columns * depth <= _TINY
+    tile = panel_tile(rows, columns, lanes, registers, 4 if is_tiny else 8)
     panels: int | None = None
     last_rows = 0
     rest: tuple[TileShape, ...] = ()
-    dot = layout != "rows"
-    narrow = isinstance(columns, int) and columns < 4 and layout == "columns"
-    if narrow or (static_rows is not None and static_rows <= few):
-        if not dot and static_rows is not None:
-            rest = tuple(
-                rest_tile(height, columns, lanes, registers) for height in _heights(static_rows, 8 if wide else 4)
-            )
-    else:
-        vectors = vectors_per_panel(columns, lanes, (3 if registers >= 32 else 2) if registers >= 16 else 1)
-        height = _panel_height(vectors, registers)
-        if static_rows is None:
-            height = 1 << (height.bit_length() - 1)
-            if isinstance(columns, int) and isinstance(depth, int) and columns * depth <= 2048:
-                height = min(height, 4)
-            if not dot:
-                rest = tuple(
-                    rest_tile(height >> shift, columns, lanes, registers) for shift in range(1, height.bit_length())
-                )
-        else:
-            panels = -(-static_rows // height)
-            height = -(-static_rows // panels)
-            panels = -(-static_rows // height)
-            last_rows = static_rows % height
-            dot = False
-        tile = TileShape(height, vectors, 2)
-    width = (tile.vectors if tile else 1) * lanes
-    long = not isinstance(depth, int) or depth > DEPTH_BLOCK
-    many_rows = static_rows is None or static_rows >= 64
-    pack_right = layout != "rows" or (
-        many_rows
-        and (not isinstance(depth, int) or depth >= 128)
-        and (not isinstance(right_row_stride, int) or _aliases(right_row_stride, itemsize))
-        and not (isinstance(columns, int) and columns <= width)
-    )
-    pack_left = (
-        tile is not None
-        and many_rows
-        and (not isinstance(depth, int) or depth >= 256)
-        and (not isinstance(columns, int) or columns >= 4 * width)
-        and _aliases(left_row_stride, itemsize)
-    )
+    if isinstance(rows, int):
+        panels = -(-rows // tile.rows)
+        last_rows = rows % tile.rows
+    elif not by_dots:
+        # Powers of two below the height: each is taken at most once.
+        heights = [1 << bit for bit in reversed(range((tile.rows - 1).bit_length()))]
+        rest = tuple(wide_tile(h, columns, lanes, registers) for h in heights)
+    depth_block = min(depth, DEPTH_BLOCK) if isinstance(depth, int) else DEPTH_BLOCK
+    row_panels, column_panels = ROW_BLOCK // tile.rows, COLUMN_BLOCK // (tile.vectors * lanes)
+    if panels is not None:
+        row_panels = min(row_panels, panels)
+    if isinstance(columns, int):
+        column_panels = min(column_panels, -(-columns // (tile.vectors * lanes)))
     return Blocking(
         tile,
         panels,
         last_rows,
         rest,
-        dot,
-        pack_right and tile is not None,
-        pack_left,
-        long and tile is not None,
-        DEPTH_BLOCK,
-        ROW_BLOCK,
-        COLUMN_BLOCK,
+        by_dots and not isinstance(rows, int),
+        _packing(rows, columns, depth, layout, right_distance, itemsize, tile.vectors * lanes),
+        not isinstance(depth, int) or depth > DEPTH_BLOCK,
+        depth_block,
+        row_panels,
+        column_panels,
     )
 
 
-def _aliases(stride: Dim, itemsize: int) -> bool:
-    return isinstance(stride, int) and stride > 1 and stride * itemsize % ALIASING_BYTES == 0
+def _packing(
+    rows: Dim, columns: Dim, depth: Dim, layout: Layout, right_distance: Dim, itemsize: int, width: int
+) -> Literal["always", "many", ""]:
+    if layout != "rows":
+        return "always"
+    is_near = isinstance(right_distance, int) and right_distance * itemsize < PACKING_BYTES
+    is_single = isinstance(columns, int) and columns <= width
+    is_shallow = isinstance(depth, int) and depth < 128
+    if is_near or is_single or is_shallow:
+        return ""
+    if isinstance(rows, int):
+        return "always" if rows >= PACKING_ROWS else ""
+    return "many"
 
 
-def _heights(rows: int, most: int) -> list[int]:
-    """Return heights that add up to rows, evenly."""
-    count = -(-rows // most)
-    return [rows // count + (1 if i < rows % count else 0) for i in range(count)]
+def panel_tile(rows: Dim, columns: Dim, lanes: int, registers: int, most_rows: int) -> TileShape:
+    """Return the tile of panels: the widths that idle the fewest lanes, and of those the best balanced."""
+    # vectors -> rows, from what measured best; the left over registers hold vectors of the right operand.
+    heights = {4: 6, 3: 8, 2: 12, 1: 16} if registers >= 32 else {2: 6, 1: 8} if registers >= 16 else {1: 5}
+    if not isinstance(rows, int):
+        heights = {vectors: min(height, most_rows) for vectors, height in heights.items()}
+    vectors = 3
+    if isinstance(columns, int):
+        whole = -(-columns // lanes)
+        # Four vectors leave the fewest broadcasts to a multiply-add, six rows leave many batches a rest.
+        candidates = [v for v in heights if v <= whole and (v < 4 or (whole % 4 == 0 and whole >= 48))]
+        vectors = min(candidates, key=lambda v: (-(-whole // v) * v * (1.1 if v == 1 else 1.0), -v))
+    height = heights[min(vectors, max(heights))]
+    if isinstance(rows, int):
+        height = _even_parts(rows, height)[0]
+    return TileShape(height, min(vectors, max(heights)), 2)
 
 
-def _panel_height(vectors: int, registers: int) -> int:
-    """Return the rows of a tile of this width: accumulators, right vectors and the broadcast must fit."""
-    fitting = (registers - 1 - vectors) // vectors
-    return min(fitting, {1: 16, 2: 12, 3: 8}[vectors])
+def wide_tile(rows: int, columns: Dim, lanes: int, registers: int) -> TileShape:
+    """Return the tile for few rows, which reads the right operand where it lies: its width hides the latency."""
+    most = max(1, min(8 if rows == 1 else 4, (registers - 1) // (rows + 1)))
+    vectors = most
+    if isinstance(columns, int):
+        whole = -(-columns // lanes)
+        vectors = -(-whole // -(-whole // most))
+    chains = 1
+    while chains * rows * vectors < _IN_FLIGHT and chains < 4:
+        chains *= 2
+    return TileShape(rows, vectors, max(2, chains), chains)
+
+
+def _even_parts(total: int, most: int) -> list[int]:
+    """Return parts of at most `most` that add up to the total, the larger ones first."""
+    count = -(-total // most)
+    return [total // count + (1 if i < total % count else 0) for i in range(count)]

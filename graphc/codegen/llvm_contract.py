@@ -12,16 +12,14 @@ Tiles are split over threads, by rows or by columns, whichever balances better; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from graphc.codegen.blocking import Blocking, Layout, choose_blocking
+from graphc.codegen.blocking import PACKING_ROWS, Blocking, Layout, choose_blocking
 from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText, Operand
-from graphc.codegen.llvm_epilogue import Epilogue
-from graphc.codegen.llvm_run import emit_dim
+from graphc.codegen.llvm_epilogue import Epilogue, save_tile
 from graphc.codegen.llvm_micro_kernel import FLOATS, Strided, TileShape, VectorWriter, emit_dots, emit_tile
-from graphc.codegen.llvm_pack import pack_panel, pack_rows
+from graphc.codegen.llvm_pack import pack_panel
 from graphc.codegen.target import Target
 from graphc.dtypes import itemsize
 from graphc.errors import CompileError
@@ -42,16 +40,6 @@ class _Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scratch:
-    """Where a thread's scratch memory holds what, in bytes from its start."""
-
-    tiles: int
-    left: int
-    right: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Extents:
     rows: Operand
     columns: Operand
@@ -69,7 +57,9 @@ def emit_contract_kernel(kernel: ContractKernel, name: str, target: Target) -> F
 
 def contract_scratch_bytes(kernel: ContractKernel, target: Target) -> int:
     """Return the bytes of scratch memory that one thread of the kernel needs."""
-    return _scratch(_problem(kernel, target), target).size
+    problem = _problem(kernel, target)
+    packed = problem.blocking.packed_elements(target.lanes) * itemsize(kernel.dtype)
+    return -(-(_tile_bytes(problem, target) + packed) // _LINE) * _LINE
 
 
 def _problem(kernel: ContractKernel, target: Target) -> _Problem:
@@ -87,7 +77,6 @@ def _problem(kernel: ContractKernel, target: Target) -> _Problem:
         kernel.column[1],
         kernel.depth[1],
         _layout(kernel, right),
-        left[1],
         right[2],
         itemsize(kernel.dtype),
         target,
@@ -114,46 +103,15 @@ def _layout(kernel: ContractKernel, right: tuple[Dim, Dim, Dim]) -> Layout:
     return "columns" if right[2] == 1 else "strided"
 
 
-def _scratch(problem: _Problem, target: Target) -> _Scratch:
-    blocking, kernel = problem.blocking, problem.kernel
-    size = itemsize(kernel.dtype)
-    if blocking.tile is None:
-        rest = max((t.rows * t.vectors for t in blocking.rest), default=1)
-        tiles = rest * target.lanes * size
-        return _Scratch(0, tiles, tiles, tiles)
-    width = blocking.tile.vectors * target.lanes
-    area = blocking.tile.rows * width
-    if blocking.block_depth:
-        area = (_row_panels(blocking) * blocking.tile.rows) * (_column_panels(blocking, target) * width)
-    area = max([area, *(t.rows * t.vectors * target.lanes for t in blocking.rest)])
-    left = area * size
-    rows = _row_panels(blocking) * blocking.tile.rows if blocking.pack_left else 0
-    right = left + rows * _left_distance(problem, target) * size
-    depth = _depth_block(problem, target) if blocking.pack_right else 0
-    total = right + depth * width * size
-    return _Scratch(0, left, right, -(-total // _LINE) * _LINE)
-
-
-def _depth_block(problem: _Problem, target: Target) -> int:
-    """Return the most depth of a block, in whole vectors."""
-    depth = problem.kernel.depth[1]
-    most = min(depth, problem.blocking.depth_block) if isinstance(depth, int) else problem.blocking.depth_block
-    return -(-most // target.lanes) * target.lanes
-
-
-def _left_distance(problem: _Problem, target: Target) -> int:
-    return _depth_block(problem, target) + target.lanes
-
-
-def _row_panels(blocking: Blocking) -> int:
-    assert blocking.tile is not None
-    most = max(1, blocking.row_block // blocking.tile.rows)
-    return most if blocking.panels is None else min(most, blocking.panels)
-
-
-def _column_panels(blocking: Blocking, target: Target) -> int:
-    assert blocking.tile is not None
-    return max(1, blocking.column_block // (blocking.tile.vectors * target.lanes))
+def _tile_bytes(problem: _Problem, target: Target) -> int:
+    """Return the bytes at the start of the scratch memory that hold copies of tiles."""
+    blocking = problem.blocking
+    tile = blocking.tile
+    vectors = max((t.rows * t.vectors for t in blocking.rest), default=1)
+    if tile is not None:
+        slots = blocking.row_panels * blocking.column_panels if blocking.block_depth else 1
+        vectors = max(vectors, slots * tile.rows * tile.vectors)
+    return vectors * target.lanes * itemsize(problem.kernel.dtype)
 
 
 class _Emitter:
@@ -173,34 +131,32 @@ class _Emitter:
         self.target = target
         self.builder = FunctionBuilder(name, arguments)
         self.writer = VectorWriter(self.builder, kernel.dtype, target.lanes, target.fma)
-        self.sizes: dict[Symbol, Operand] = {s: f"%size{i}" for i, s in enumerate(kernel.sizes)}
         self.pointers = {p.name: f"%p{i}" for i, p in enumerate(kernel.parameters)}
-        self.scratch = _scratch(problem, target)
         self.thread: Operand = "%thread"
         self.threads: Operand = "%threads"
-        self.epilogue = Epilogue(kernel, self.writer, target, self.pointers)
+        self.epilogue = Epilogue(kernel, self.builder, self.writer, target, self.pointers)
+        self.expressions = self.epilogue.expressions
+        for i, symbol in enumerate(kernel.sizes):
+            self.expressions.bind(symbol, f"%size{i}")
 
     def function(self) -> FunctionText:
         """Write the function."""
         kernel = self.kernel
         if any(extent == 0 for _, extent in (*kernel.batch, kernel.row, kernel.column)):
             return self.builder.finish("void")
-        extents = _Extents(*(self._dim(axis[1]) for axis in (kernel.row, kernel.column, kernel.depth)))
+        extents = _Extents(*(self.expressions.dim(axis[1]) for axis in (kernel.row, kernel.column, kernel.depth)))
         if not kernel.batch:
-            self._matrix(self.sizes, extents)
-            return self.builder.finish("void")
-        with self._batches() as environment:
-            self._matrix(environment, extents)
+            with self.expressions.scope():
+                self._matrix(extents)
+        else:
+            self._batches(extents)
         return self.builder.finish("void")
 
-    def _dim(self, dim: Dim) -> Operand:
-        return emit_dim(self.builder, dim, self.sizes)
-
-    @contextmanager
-    def _batches(self) -> Iterator[dict[Symbol, Operand]]:
+    def _batches(self, extents: _Extents) -> None:
         """Loop over the matrices: a share of them for each thread where there are enough, else all."""
         b, kernel = self.builder, self.kernel
-        total = self._dim(product(extent for _, extent in kernel.batch))
+        sizes = [self.expressions.dim(extent) for _, extent in kernel.batch]
+        total = self.expressions.dim(product(extent for _, extent in kernel.batch))
         enough = b.compare("sge", total, b.multiply("%threads", 4))
         even = b.compare("eq", b.remainder(total, "%threads"), 0)
         shared = b.value(f"or i1 {enough}, {even}")
@@ -211,12 +167,17 @@ class _Emitter:
         low, high = self._share(total, "%thread", "%threads")
         self.thread, self.threads = either(0, "%thread"), either(1, "%threads")
         with b.loop(either(low, 0), either(high, total), 1) as loop:
-            environment, rest = dict(self.sizes), loop.index
-            for symbol, extent in reversed(kernel.batch):
-                size = self._dim(extent)
-                environment[symbol] = b.remainder(rest, size)
+            rest = loop.index
+            positions = []
+            for size in reversed(sizes):
+                positions.append(b.remainder(rest, size))
                 rest = b.divide(rest, size)
-            yield environment
+            with self.expressions.scope():
+                for (symbol, _), position in zip(kernel.batch, reversed(positions)):
+                    self.expressions.bind(symbol, position)
+                # What depends on the batch alone goes ahead of the tiles, inside the loop.
+                with self.expressions.scope():
+                    self._matrix(extents)
 
     def _share(self, total: Operand, thread: Operand, threads: Operand) -> tuple[Operand, Operand]:
         """Return the part of range(total) that is the thread's."""
@@ -248,13 +209,12 @@ class _Emitter:
         merged = [b.value(f"phi i64 [{a}, %{alone}], [{c}, %{several}]") for a, c in zip(whole, chosen)]
         return merged[0], merged[1], merged[2], merged[3]
 
-    def _matrix(self, environment: dict[Symbol, Operand], extents: _Extents) -> None:
+    def _matrix(self, extents: _Extents) -> None:
         """Write one matrix product: whole panels, then the rows that are left."""
         b, problem, blocking = self.builder, self.problem, self.blocking
-        self.environment = environment
 
         def operand(load: Load, strides: tuple[Dim, Dim, Dim], depth_first: bool) -> Strided:
-            rest, outer, depth = (emit_dim(b, stride, environment) for stride in strides)
+            rest, outer, depth = (self.expressions.dim(stride) for stride in strides)
             pointer = b.gep(self.pointers[load.buffer], rest, FLOATS[load.dtype])
             rows, columns = (depth, outer) if depth_first else (outer, depth)
             return Strided(pointer, rows, columns, load.dtype)
@@ -291,10 +251,10 @@ class _Emitter:
         width = blocking.tile.vectors * self.target.lanes
         columns = b.divide(b.add(extents.columns, width - 1), width)
         row_low, row_high, column_low, column_high = self._split(panels, columns)
-        if not (blocking.block_depth or blocking.pack_left):
+        if not blocking.block_depth:
             self._depth_blocks(left, right, extents, panels, (row_low, row_high), (column_low, column_high))
             return
-        column_step, row_step = _column_panels(blocking, self.target), _row_panels(blocking)
+        column_step, row_step = blocking.column_panels, blocking.row_panels
         with b.loop(column_low, column_high, column_step) as column, b.loop(row_low, row_high, row_step) as row:
             self._depth_blocks(
                 left,
@@ -357,14 +317,6 @@ class _Emitter:
         assert tile is not None
         width = tile.vectors * self.target.lanes
         row_low, row_high = rows
-        if blocking.pack_left:
-            packed = b.gep("%scratch", self.scratch.left, "i8")
-            start = b.multiply(row_low, tile.rows)
-            count = b.subtract(b.minimum(b.multiply(row_high, tile.rows), extents.rows), start)
-            distance = _left_distance(self.problem, self.target)
-            source = replace(left, pointer=b.gep(left.pointer, b.multiply(start, left.rows), FLOATS[left.dtype]))
-            pack_rows(w, source, count, depth, packed, distance)
-            left = Strided(packed, distance, 1, self.kernel.dtype)
         with b.loop(columns[0], columns[1], 1) as column:
             first_column = b.multiply(column.index, width)
             remaining = b.subtract(extents.columns, first_column)
@@ -373,21 +325,21 @@ class _Emitter:
             panel = replace(right, pointer=pointer)
             reading = masks
             if blocking.pack_right:
-                packed = b.gep("%scratch", self.scratch.right, "i8")
-                pack_panel(w, panel, depth, remaining, tile.vectors, masks, packed)
-                panel = Strided(packed, width, 1, self.kernel.dtype)
-                reading = [None] * tile.vectors
+                panel = self._pack(panel, depth, remaining, masks, b.subtract(row_high, row_low))
+                if blocking.pack_right == "always":
+                    reading = [None] * tile.vectors
 
             def emit(shape: TileShape, row: Operand) -> None:
-                local = b.subtract(row, row_low) if blocking.pack_left else row
-                start = b.gep(left.pointer, b.multiply(b.multiply(local, tile.rows), left.rows), FLOATS[left.dtype])
+                start = b.gep(left.pointer, b.multiply(b.multiply(row, tile.rows), left.rows), FLOATS[left.dtype])
                 slot: Operand = 0
                 if block is not None:
-                    across = b.multiply(b.subtract(row, row_low), _column_panels(blocking, self.target))
+                    across = b.multiply(b.subtract(row, row_low), blocking.column_panels)
                     slot = b.add(across, b.subtract(column.index, columns[0]))
                 saved = b.gep("%scratch", b.multiply(slot, tile.rows * width), w.scalar)
                 at = (b.multiply(row, tile.rows), first_column)
-                self._tile(shape, replace(left, pointer=start), panel, depth, reading, masks, remaining, at, saved, block)
+                self._tile(
+                    shape, replace(left, pointer=start), panel, depth, reading, masks, remaining, at, saved, block
+                )
 
             whole = row_high
             if blocking.last_rows:
@@ -399,14 +351,35 @@ class _Emitter:
                 with b.when(b.compare("eq", row_high, panels)):
                     emit(replace(tile, rows=blocking.last_rows), b.subtract(panels, 1))
 
+    def _pack(
+        self, panel: Strided, depth: Operand, remaining: Operand, masks: Sequence[str | None], rows: Operand
+    ) -> Strided:
+        """Write the copy of a panel and return it; or, for few rows, the panel as it is."""
+        b, w, blocking = self.builder, self.writer, self.blocking
+        assert blocking.tile is not None
+        vectors = blocking.tile.vectors
+        packed = b.gep("%scratch", _tile_bytes(self.problem, self.target), "i8")
+        copy = Strided(packed, vectors * w.lanes, 1, w.dtype)
+        if blocking.pack_right == "always":
+            pack_panel(w, panel, depth, remaining, vectors, masks, packed)
+            return copy
+        before, many, joined = b.block, b.label("many"), b.label("joined")
+        b.branch_if(b.compare("sge", rows, PACKING_ROWS // blocking.tile.rows), many, joined)
+        b.begin(many)
+        pack_panel(w, panel, depth, remaining, vectors, masks, packed)
+        after = b.block
+        b.branch(joined)
+        b.begin(joined)
+        pointer = b.value(f"phi ptr [{panel.pointer}, %{before}], [{packed}, %{after}]")
+        distance = b.value(f"phi i64 [{panel.rows}, %{before}], [{copy.rows}, %{after}]")
+        return Strided(pointer, distance, 1, w.dtype)
+
     def _masks(self, columns: Operand, remaining: Operand, vectors: int) -> list[str | None]:
         """Return the mask of each vector of a panel; None for each where panels fill the columns."""
         lanes = self.target.lanes
         if isinstance(columns, int) and columns % (vectors * lanes) == 0:
             return [None] * vectors
-        return [
-            self.writer.lanes_below(self.builder.subtract(remaining, vector * lanes)) for vector in range(vectors)
-        ]
+        return [self.writer.lanes_below(self.builder.subtract(remaining, vector * lanes)) for vector in range(vectors)]
 
     def _tile(
         self,
@@ -434,7 +407,7 @@ class _Emitter:
         self._finish(shape, sums, masks, remaining, at, saved)
         b.branch(joined)
         b.begin(unfinished)
-        self._save(sums, saved)
+        save_tile(self.writer, sums, saved)
         b.branch(joined)
         b.begin(joined)
 
@@ -445,15 +418,12 @@ class _Emitter:
         b.branch_if(first, start, stored)
         b.begin(stored)
         loaded = [
-            w.load(b.gep(saved, position * w.lanes, w.scalar), w.dtype) for position in range(shape.rows * shape.vectors)
+            w.load(b.gep(saved, position * w.lanes, w.scalar), w.dtype)
+            for position in range(shape.rows * shape.vectors)
         ]
         b.branch(start)
         b.begin(start)
         return [b.value(f"phi {w.vector} [zeroinitializer, %{before}], [{x}, %{stored}]") for x in loaded]
-
-    def _save(self, sums: Sequence[str], saved: str) -> None:
-        for position, total in enumerate(sums):
-            self.writer.store(total, self.builder.gep(saved, position * self.writer.lanes, self.writer.scalar))
 
     def _finish(
         self,
@@ -465,23 +435,8 @@ class _Emitter:
         saved: str,
     ) -> None:
         """Write the epilogue of a tile."""
-        b, w = self.builder, self.writer
-        row, column = at
-        lanes = self.target.lanes
-        if self.epilogue.is_light or len(sums) == 1:
-            for i in range(shape.rows):
-                for v in range(shape.vectors):
-                    place = (b.add(row, i), b.add(column, v * lanes))
-                    self.epilogue.emit(self.environment, place, sums[i * shape.vectors + v], masks[v])
-            return
-        self._save(sums, saved)
-        masked = any(mask is not None for mask in masks)
-        with b.loop(0, shape.rows, 1) as i, b.loop(0, shape.vectors, 1) as v:
-            position = b.multiply(b.add(b.multiply(i.index, shape.vectors), v.index), lanes)
-            total = w.load(b.gep(saved, position, w.scalar), w.dtype)
-            offset = b.multiply(v.index, lanes)
-            mask = w.lanes_below(b.subtract(remaining, offset)) if masked else None
-            self.epilogue.emit(self.environment, (b.add(row, i.index), b.add(column, offset)), total, mask)
+        rows = [sums[start : start + shape.vectors] for start in range(0, len(sums), shape.vectors)]
+        self.epilogue.emit(rows, at, masks, remaining, saved)
 
     # Few rows
 
@@ -534,4 +489,4 @@ class _Emitter:
             a = b.gep(left.pointer, b.multiply(row.index, left.rows), FLOATS[left.dtype])
             start = b.gep(right.pointer, b.multiply(column, right.columns), FLOATS[right.dtype])
             sums = emit_dots(w, replace(left, pointer=a), replace(right, pointer=start), extents.depth, group, last)
-            self.epilogue.emit(self.environment, (row.index, column), sums, mask)
+            self.epilogue.emit([[sums]], (row.index, column), [mask], group, "%scratch")

@@ -1,39 +1,131 @@
-"""INTERIM epilogue."""
+"""What happens to the sums of a tile: the epilogue of a contraction, through the emitter of expressions.
+
+A light epilogue runs on the accumulators in registers. A heavy one, whose code would be repeated for each of them,
+runs in a loop over a copy of the tile, which is still in the nearest cache.
+"""
+
 from __future__ import annotations
-from graphc.codegen.llvm_run import emit_dim
-from graphc.loopir import *
-from graphc.symbolic import affine
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from graphc.codegen.llvm_builder import FunctionBuilder, Operand
+from graphc.codegen.llvm_expression import ExpressionEmitter
+from graphc.codegen.llvm_facts import Fact
+from graphc.codegen.llvm_micro_kernel import VectorWriter
+from graphc.codegen.llvm_vector import Vector
+from graphc.codegen.target import Target
+from graphc.loopir import ContractKernel, Let, Load, Store
+
+# Rough instructions a vector above which the epilogue loops over rows, and above which over single vectors.
+_LIGHT, _HEAVY = 8, 30
+
 
 class Epilogue:
-    def __init__(self, kernel, writer, target, pointers):
-        self.k=kernel; self.w=writer; self.p=pointers
-    @property
-    def is_light(self):
-        return sum(1 for s in self.k.epilogue for e in expressions(s.value) if isinstance(e,Call))<=4
-    def emit(self, env, at, total, mask):
-        b=self.w.builder
-        env={**env, self.k.row[0]:at[0], self.k.column[0]:at[1]}
-        loc={'sum':total}
-        w=self.w
-        def ex(e):
-            match e:
-                case Const(v,_): 
-                    import struct
-                    return f'splat (float {float(v)!r})' if w.dtype=='float32' else f'splat (double {float(v)!r})'
-                case Local(n,_): return loc[n]
-                case Load(buf,off,dt,_,_):
-                    c,_=affine(off,self.k.column[0])
-                    return w.gather(b.gep(self.p[buf],emit_dim(b,off,env),w.scalar),c,dt,mask)
-                case Call(p,a,_):
-                    a=[ex(x) for x in a]
-                    if p=='maximum': return b.call(w.vector,f'llvm.maxnum.{w._suffix}',[(w.vector,x) for x in a])
-                    return b.value(f"{ {'add':'fadd','multiply':'fmul','subtract':'fsub'}[p]} {w.vector} {a[0]}, {a[1]}")
-        for s in self.k.epilogue:
-            if isinstance(s,Let): loc[s.name]=ex(s.value)
+    """Writes the epilogue of one kernel, after each of its tiles.
+
+    `expressions` is the emitter that it uses; sizes and the symbols of the batch must be bound to it.
+    """
+
+    def __init__(
+        self,
+        kernel: ContractKernel,
+        builder: FunctionBuilder,
+        writer: VectorWriter,
+        target: Target,
+        pointers: Mapping[str, str],
+    ) -> None:
+        self.expressions = ExpressionEmitter(builder, target, kernel.parameters, pointers)
+        self._builder = builder
+        self._writer = writer
+        self._statements = kernel.epilogue
+        self._row = kernel.row[0]
+        self._column, self._columns = kernel.column
+        facts: dict[int, Fact] = {}
+        for statement in kernel.epilogue:
+            _collect(self.expressions.facts.of(statement.value), facts)
+        self._cost = sum(f.cost for f in facts.values()) + sum(isinstance(s, Store) for s in kernel.epilogue)
+        # What all rows of a tile read alike is read once.
+        self._shared = [f.expression for f in facts.values() if self._is_shared(f)]
+
+    def _is_shared(self, fact: Fact) -> bool:
+        if not isinstance(fact.expression, Load) or fact.reads or self._column not in fact.depends:
+            return False
+        return self._row not in fact.depends and not any(isinstance(d, str) for d in fact.depends)
+
+    def emit(
+        self,
+        sums: Sequence[Sequence[str]],
+        place: tuple[Operand, Operand],
+        masks: Sequence[str | None],
+        remaining: Operand,
+        saved: str,
+    ) -> None:
+        """Write the epilogue of a tile: `sums` are its rows of vectors, `place` is its first (row, column).
+
+        Masks tell which lanes of each vector of a row are elements; they are those of the `remaining` columns from
+        the first one on, or None where all vectors are full. `saved` is room for a copy of the tile.
+        """
+        row, column = place
+        b, w, lanes = self._builder, self._writer, self._writer.lanes
+        if self._columns == 1:
+            with self.expressions.scope():
+                self.expressions.bind(self._column, 0)
+                for i, values in enumerate(sums):
+                    first = b.value(f"extractelement {w.vector} {values[0]}, i64 0")
+                    with self.expressions.scope():
+                        self._run(b.add(row, i), [self._vector(first, 1)])
+            return
+        if self._cost <= _LIGHT or len(sums) * len(masks) == 1:
+            with self._over_columns(column, masks):
+                for load in self._shared if len(sums) > 1 else ():
+                    for copy in range(len(masks)):
+                        self.expressions.value(load, copy)
+                for i, values in enumerate(sums):
+                    with self.expressions.scope():
+                        self._run(b.add(row, i), [self._vector(value, lanes) for value in values])
+            return
+        save_tile(w, [value for values in sums for value in values], saved)
+        vectors = len(masks)
+        group = 1 if self._cost > _HEAVY else vectors
+        with b.loop(0, len(sums), 1) as along, b.loop(0, vectors, group) as across:
+            offset = b.multiply(across.index, lanes)
+            if group == 1 and masks[0] is not None:
+                masks = [w.lanes_below(b.subtract(remaining, offset))]
+            start = b.add(b.multiply(along.index, vectors * lanes), offset)
+            loaded = [w.load(b.gep(saved, b.add(start, copy * lanes), w.scalar), w.dtype) for copy in range(group)]
+            with self._over_columns(b.add(column, offset), masks[:group]):
+                self._run(b.add(row, along.index), [self._vector(value, lanes) for value in loaded])
+
+    @contextmanager
+    def _over_columns(self, column: Operand, masks: Sequence[str | None]) -> Iterator[None]:
+        lanes = self._writer.lanes
+        active = [None if mask is None else Vector(self.expressions.arithmetic, mask, "i1", lanes) for mask in masks]
+        with self.expressions.scope(), self.expressions.vector(self._column, column, lanes, active):
+            yield
+
+    def _vector(self, register: str, lanes: int) -> Vector:
+        return Vector(self.expressions.arithmetic, register, self._writer.scalar, lanes)
+
+    def _run(self, row: Operand, sums: Sequence[Vector]) -> None:
+        self.expressions.bind(self._row, row)
+        self.expressions.bind_local("sum", sums)
+        for statement in self._statements:
+            if isinstance(statement, Let):
+                self.expressions.let(statement.name, statement.value)
             else:
-                v=ex(s.value); c,_=affine(s.offset,self.k.column[0]); pt=b.gep(self.p[s.buffer],emit_dim(b,s.offset,env),w.scalar)
-                if c==1 or self.k.column[1]==1:
-                    if mask is None: w.store(v,pt)
-                    else: b.call('void',f'llvm.masked.store.{w._suffix}.p0',[(w.vector,v),('ptr',pt),('i32',4),(w.mask_type,mask)])
-                else:
-                    raise ValueError('interim')
+                self.expressions.store(statement)
+
+
+def save_tile(w: VectorWriter, values: Sequence[str], saved: str) -> None:
+    """Store vectors one after the other."""
+    for position, value in enumerate(values):
+        w.store(value, w.builder.gep(saved, position * w.lanes, w.scalar))
+
+
+def _collect(fact: Fact, facts: dict[int, Fact]) -> None:
+    if fact.number in facts:
+        return
+    facts[fact.number] = fact
+    for child in fact.children:
+        _collect(child, facts)

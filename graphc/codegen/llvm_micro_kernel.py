@@ -88,7 +88,9 @@ class VectorWriter:
         b, lanes = self.builder, self.lanes
         kind = f"<{lanes} x {FLOATS[dtype]}>"
         single = b.value(f"insertelement <{lanes} x i64> poison, i64 {stride}, i64 0")
-        strides = b.value(f"shufflevector <{lanes} x i64> {single}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer")
+        strides = b.value(
+            f"shufflevector <{lanes} x i64> {single}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer"
+        )
         offsets = b.value(f"mul <{lanes} x i64> {strides}, {self._iota('i64')}")
         pointers = b.value(f"getelementptr {FLOATS[dtype]}, ptr {pointer}, <{lanes} x i64> {offsets}")
         every = self.lanes_below(lanes) if mask is None else mask
@@ -106,9 +108,7 @@ class VectorWriter:
     def shuffle(self, a: str, b: str, order: Sequence[int]) -> str:
         """Return lanes of a (numbers below `lanes`) and b (the others) in this order."""
         text = ", ".join(f"i32 {lane}" for lane in order)
-        return self.builder.value(
-            f"shufflevector {self.vector} {a}, {self.vector} {b}, <{len(order)} x i32> <{text}>"
-        )
+        return self.builder.value(f"shufflevector {self.vector} {a}, {self.vector} {b}, <{len(order)} x i32> <{text}>")
 
     def transpose(self, block: Sequence[str]) -> list[str]:
         """Return the transposed square of `lanes` vectors."""
@@ -220,7 +220,11 @@ def emit_tile(
                 columns = step * left.columns
             else:
                 columns = 0
-            at_right = b.gep(right_pointer, step * right.rows, column_element) if isinstance(right.rows, int) else right_pointer
+            at_right = (
+                b.gep(right_pointer, step * right.rows, column_element)
+                if isinstance(right.rows, int)
+                else right_pointer
+            )
             loaded = [
                 w.load(b.gep(at_right, vector * w.lanes, column_element), right.dtype, masks[vector])
                 for vector in range(vectors)

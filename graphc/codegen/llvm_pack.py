@@ -82,27 +82,3 @@ def _pack_transposed(
     with b.when(b.compare("slt", main, depth)):
         for vector in range(vectors):
             square(main, vector, mask)
-
-
-def pack_rows(w: VectorWriter, left: Strided, rows: Operand, depth: Operand, packed: str, distance: int) -> None:
-    """Copy `rows` rows of `depth` elements to `packed`, `distance` elements apart.
-
-    `distance` is at least `depth` rounded up to whole vectors.
-    """
-    b = w.builder
-    element = FLOATS[left.dtype]
-    main = b.subtract(depth, b.remainder(depth, w.lanes))
-    mask = None if main == depth else w.lanes_below(b.subtract(depth, main))
-    with b.loop(0, rows, 1) as row:
-        source = b.gep(left.pointer, b.multiply(row.index, left.rows), element)
-        target = b.gep(packed, b.multiply(row.index, distance), w.scalar)
-
-        def copy(at: Operand, lanes: str | None, source: str = source, target: str = target) -> None:
-            start = b.gep(source, b.multiply(at, left.columns), element)
-            w.store(w.gather(start, left.columns, left.dtype, lanes), b.gep(target, at, w.scalar))
-
-        if main != 0:
-            with b.loop(0, main, w.lanes) as column:
-                copy(column.index, None)
-        if mask is not None:
-            copy(main, mask)
