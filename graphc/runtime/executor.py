@@ -6,52 +6,58 @@ import ctypes
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import numpy as np
-
-from graphc import config
 from graphc.errors import ExecutionError
 from graphc.loopir import Plan
 from graphc.runtime.arguments import Array
 from graphc.runtime.device import Device
 from graphc.runtime.epoch import run_epoch
 from graphc.runtime.program import Program
-from graphc.runtime.report import CodeReport, format_report
+from graphc.runtime.report import CodeReport, StageRecord, format_report
 
 
 class Executable:
     """A compiled program: call it with arrays in the order of its inputs.
 
     `single`: a call returns its one result bare, not in a list. `graph` and `plan` are what it was compiled from;
-    `native` is the builtin function that a call runs: it takes the same arguments and costs less.
+    `native` is the builtin function that a call runs: it takes the same arguments and costs less. `checked` names
+    what the plan's last results tell, bool scalars that a call does not return: where one is false it raises.
     Several threads may call one executable at once. Raises ExecutionError, DTypeError or ShapeError for arguments
-    that do not fit; with GRAPHC_NAN_GUARD=1 also ExecutionError where a float result is not finite.
+    that do not fit, and ExecutionError where a check fails.
     """
 
     def __init__(
-        self, program: Program, text: str, device: Device, graph: Any, code: CodeReport, reports: Sequence[Any]
+        self,
+        program: Program,
+        text: str,
+        device: Device,
+        graph: Any,
+        code: CodeReport,
+        reports: Sequence[StageRecord],
+        single: bool,
+        checked: Sequence[str],
     ) -> None:
         self.plan: Plan = program.plan
         self.graph = graph
         self.name = program.name
-        self.single = program.single
+        self.single = single
+        self.checked = tuple(checked)
         self.reports = tuple(reports)
         self.code = code
         self.native: Callable[..., Any] = program.make_native()
         self._program, self._text, self._device = program, text, device
         self._stop = ctypes.c_int32(0)
-        self._guards = bool(config.get("GRAPHC_NAN_GUARD"))
 
     def __call__(self, *arrays: Any) -> Any:
         """Run the program; returns a list of new arrays, or one array where `single`."""
         results = self.native(*arrays)
-        if self._guards:
-            self._check_finite([results] if self.single else results)
-        return results
+        return self._check(results) if self.checked else results
 
-    def _check_finite(self, results: Sequence[Array]) -> None:
-        for position, result in enumerate(results):
-            if result.dtype.kind in "fV" and not np.isfinite(result.astype(np.float64)).all():
-                raise ExecutionError(f"result {position} of {self.name}, of shape {result.shape}, is not finite")
+    def _check(self, results: list[Array]) -> Any:
+        kept = results[: -len(self.checked)]
+        for what, passed in zip(self.checked, results[len(kept) :]):
+            if not passed:
+                raise ExecutionError(f"{self.name}: not finite: {what}")
+        return kept[0] if self.single else kept
 
     def epoch(
         self,

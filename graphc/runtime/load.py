@@ -13,22 +13,24 @@ from graphc.runtime.cpu import cpu
 from graphc.runtime.device import Device
 from graphc.runtime.executor import Executable
 from graphc.runtime.program import Program
-from graphc.runtime.report import CodeReport
+from graphc.runtime.report import CodeReport, StageRecord
 
 
 def load_plan(
     plan: Plan,
     text: str,
     graph: Any = None,
-    reports: Sequence[Any] = (),
+    reports: Sequence[StageRecord] = (),
     name: str = "function",
     single: bool = False,
+    checked: Sequence[str] = (),
     device: Device | None = None,
 ) -> Executable:
     """Return the executable of a plan whose module is `text`.
 
-    `graph` and `reports` (lines about earlier stages) are kept for inspection; `name` is used in errors; `single`
-    returns one result bare. Raises CompileError where the text is not valid.
+    `graph` and `reports` (records of earlier stages) are kept for inspection; `name` is used in errors; `single`
+    returns one result bare; `checked` says what the plan's last results, bool scalars, check. Raises CompileError
+    where the text is not valid.
     """
     device = cpu() if device is None else device
     key = cache.entry_key(text, *device.fingerprint, __version__)
@@ -41,4 +43,5 @@ def load_plan(
     compiled = time.perf_counter()
     loaded = device.load(code)
     report = CodeReport(cached, (compiled - start) * 1e3, (time.perf_counter() - compiled) * 1e3, len(code))
-    return Executable(Program(plan, loaded, name, single), text, device, graph, report, reports)
+    program = Program(plan, loaded, name, single)
+    return Executable(program, text, device, graph, report, reports, single, checked)

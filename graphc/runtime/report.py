@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from graphc.loopir import ContractKernel, Plan
 
@@ -20,8 +20,22 @@ class CodeReport:
     code_bytes: int
 
 
-def format_report(name: str, plan: Plan, code: CodeReport, reports: Sequence[Any]) -> str:
-    """Return the report of a program; `reports` are the lines of earlier stages (anything that prints)."""
+class StageRecord(Protocol):
+    """What an earlier stage of the compilation took."""
+
+    @property
+    def name(self) -> str:
+        """The stage's name."""
+        ...
+
+    @property
+    def milliseconds(self) -> float:
+        """Its time."""
+        ...
+
+
+def format_report(name: str, plan: Plan, code: CodeReport, reports: Sequence[StageRecord]) -> str:
+    """Return the report of a program, in lines; `reports` are the records of the stages before its code."""
     roles = Counter(b.role for b in plan.buffers)
     distinct = len({launch.kernel for launch in plan.launches})
     lines = [
@@ -31,7 +45,7 @@ def format_report(name: str, plan: Plan, code: CodeReport, reports: Sequence[Any
         f"code: {code.code_bytes} bytes, "
         + ("from the cache" if code.cached else f"LLVM {code.compile_ms:.1f} ms")
         + f", loading {code.load_ms:.1f} ms",
-        *(str(report) for report in reports),
+        *(f"{record.name}: {record.milliseconds:.2f} ms" for record in reports),
     ]
     for position, launch in enumerate(plan.launches):
         kind = "contraction" if isinstance(launch.kernel, ContractKernel) else "loops"

@@ -171,16 +171,6 @@ def test_second_compilation_comes_from_the_cache() -> None:
     assert np.array_equal(compiled(relu_twice())(x, y)[0], relu_twice_in_numpy(x, y))
 
 
-def test_nan_guard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GRAPHC_NAN_GUARD", "1")
-    guarded = compiled(relu_twice(), "guarded", single=True)
-    x, y = _pair(3)
-    assert np.array_equal(guarded(x, y), relu_twice_in_numpy(x, y))
-    x[1, 2] = np.inf
-    with pytest.raises(ExecutionError, match=r"result 0 of guarded, of shape \(3, 10\), is not finite"):
-        guarded(x, y)
-
-
 def test_native_outlives_the_executable() -> None:
     executable = compiled(relu_twice(), single=True)
     native, gone = executable.native, weakref.ref(executable)
