@@ -101,6 +101,48 @@ def exp_minus_one(n: Node) -> Node | None:
     return ops.expm1(x.inputs[0]) if is_op(x, "exp") and is_uniform(y, -1) else None
 
 
+@rule("multiply")
+def quotient_times_divisor(n: Node) -> Node | None:
+    """(x / y) * y -> x; (x / y) * (y * z) -> x * z; (x / y - z) * y -> x - z * y: the slopes of log(y)
+
+    Where y is 0 or infinite, the left side is nan, the right side the limit.
+    """
+    for quotient, y in (n.inputs, n.inputs[::-1]):
+        if is_op(quotient, "divide") and quotient.inputs[1] is y:
+            return ops.broadcast_to(quotient.inputs[0], n.shape)
+        if is_op(quotient, "divide") and is_op(y, "multiply") and quotient.inputs[1] in y.inputs:
+            rest = y.inputs[1] if y.inputs[0] is quotient.inputs[1] else y.inputs[0]
+            return ops.multiply(quotient.inputs[0], rest)
+        if is_op(quotient, "subtract") and is_op(quotient.inputs[0], "divide") and quotient.inputs[0].inputs[1] is y:
+            return ops.subtract(quotient.inputs[0].inputs[0], ops.multiply(quotient.inputs[1], y))
+    return None
+
+
+@rule("multiply")
+def quotient_of_exp(n: Node) -> Node | None:
+    """x / (exp(y) + 1) * exp(y) -> x * sigmoid(y): the slope of log(exp(y) + 1), which does not overflow"""
+    for quotient, e in (n.inputs, n.inputs[::-1]):
+        if is_op(e, "exp") and is_op(quotient, "divide") and _is_one_plus(quotient.inputs[1], e):
+            return ops.multiply(quotient.inputs[0], ops.sigmoid(e.inputs[0]))
+    return None
+
+
+@rule("divide")
+def quotient_is_sigmoid(n: Node) -> Node | None:
+    """exp(x) / (exp(x) + 1) -> sigmoid(x); 1 / (exp(-x) + 1) -> sigmoid(x)"""
+    x, y = n.inputs
+    if is_op(x, "exp") and _is_one_plus(y, x):
+        return ops.sigmoid(x.inputs[0])
+    if is_uniform(x, 1) and is_op(y, "add") and is_uniform(y.inputs[1], 1) and is_op(y.inputs[0], "exp"):
+        power = y.inputs[0].inputs[0]
+        return ops.sigmoid(power.inputs[0]) if is_op(power, "negative") else None
+    return None
+
+
+def _is_one_plus(n: Node, e: Node) -> bool:
+    return is_op(n, "add") and n.inputs[0] is e and is_uniform(n.inputs[1], 1)
+
+
 @rule("log")
 def logit_of_sigmoid(n: Node) -> Node | None:
     """log(p / (1 - p)) -> x, for p = sigmoid(x); clip(x, logit(a), logit(b)), for p = clip(sigmoid(x), a, b)
