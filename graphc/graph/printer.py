@@ -12,7 +12,7 @@ import numpy as np
 from graphc import symbolic
 from graphc.errors import GraphError
 from graphc.graph.attributes import symbols_of
-from graphc.graph.graph import Graph
+from graphc.graph.graph import Graph, topological_order
 from graphc.graph.node import Node
 from graphc.graph.op import CONSTANT, PLACEHOLDER, STATE
 from graphc.symbolic import Atom, Dim, FloorDiv, Modulo, Polynomial, Symbol
@@ -38,8 +38,8 @@ def format_graph(graph: Graph, provenance: bool = True) -> str:
 
 
 def _order(graph: Graph) -> tuple[Node, ...]:
-    """Every node of the graph: inputs, then the others, then updated states that nothing reads."""
-    return tuple(dict.fromkeys((*graph.inputs, *graph.nodes, *(state for state, _ in graph.updates))))
+    """Every node of the graph, producers first: inputs, then the others, then updated states that nothing reads."""
+    return topological_order((*graph.inputs, *graph.roots, *(state for state, _ in graph.updates)))
 
 
 def _call_text(n: Node, names: dict[Node, str]) -> str:
@@ -151,10 +151,12 @@ def _literal(value: Any, symbols: dict[Symbol, str]) -> str:
 def _literal_dim(dim: Dim, symbols: dict[Symbol, str]) -> str:
     if isinstance(dim, int):
         return str(dim)
-    terms = [
-        " * ".join([str(coefficient), *(_literal_atom(atom, symbols) for atom in monomial)])
-        for monomial, coefficient in dim.terms.items()
-    ]
+    terms = []
+    for monomial, coefficient in dim.terms.items():
+        factors = [_literal_atom(atom, symbols) for atom in monomial]
+        terms.append(" * ".join(factors if coefficient == 1 and factors else [str(coefficient), *factors]))
+    if len(terms) == 1 and terms[0].isidentifier():
+        return terms[0]
     return f"({' + '.join(terms)})"
 
 
