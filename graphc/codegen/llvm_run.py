@@ -15,10 +15,10 @@ from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText, Operand
 from graphc.loopir import ContractKernel, For, Launch, Plan
 from graphc.symbolic import Dim, FloorDiv, Modulo, Symbol, Value, add, multiply
 
-# Estimated picoseconds of one scalar operation and of one byte moved, by one thread: vectors in cache.
-_LOOP_OPERATION, _CONTRACT_OPERATION, _BYTE = 60, 6, 30
-# A region of threads costs about half a microsecond when they are awake and several when they sleep; a barrier a
-# quarter of one. Below these estimates (picoseconds) a plan, or a launch, runs on one thread.
+# Estimated picoseconds of a launch's unit of work and of one byte moved, by one thread with its data in the L2 cache.
+_UNIT, _BYTE = 12, 5
+# A region of threads costs two microseconds and, where their processors are busy with something else, fifty; a
+# barrier a quarter of one. Below these estimates (picoseconds) a plan, or a launch, runs on one thread.
 _PARALLEL_PLAN, _PARALLEL_LAUNCH = 20_000_000, 2_000_000
 
 
@@ -41,8 +41,7 @@ def plan_launches(plan: Plan, functions: Sequence[str]) -> tuple[PlannedLaunch, 
 
 
 def _cost(launch: Launch) -> Dim:
-    operation = _CONTRACT_OPERATION if isinstance(launch.kernel, ContractKernel) else _LOOP_OPERATION
-    return add(multiply(launch.work, operation), multiply(launch.bytes, _BYTE))
+    return add(multiply(launch.work, _UNIT), multiply(launch.bytes, _BYTE))
 
 
 def _has_parallel_part(launch: Launch) -> bool:
