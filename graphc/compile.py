@@ -1,59 +1,123 @@
-"""function(): the driver. Graph -> passes -> plan -> text -> executable."""
+"""function(): the driver, and the way of the data.
+
+    placeholders, states, ops  ──build──▶  Graph
+    Graph      ──passes.run_pipeline──▶    Graph of primitives       (rewrite)
+    Graph      ──schedule.lower_graph──▶   Plan of kernels            (lower)
+    Plan       ──codegen.emit_plan──▶      LLVM IR                    (emit)
+    LLVM IR    ──runtime.load_plan──▶      Executable                 (run)
+
+Data flows one way; this file alone knows all the rooms.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from graphc import dtypes, symbolic
-from graphc.graph import Graph, Node, State, TensorType, evaluate, substitute
+from graphc import codegen, config, dtypes, passes, runtime, schedule, symbolic
+from graphc.errors import GraphError, ShapeError
+from graphc.graph import PLACEHOLDER, STATE, Graph, Node, State, TensorType, as_node, builder, substitute
 from graphc.graph import placeholder as _placeholder
+from graphc.guard import guarded_graph
 
 _identity = itertools.count()
 
 
 def placeholder(shape: Sequence[int | symbolic.Dim | None], dtype: str = "float32", name: str | None = None) -> Node:
-    """Return a node that stands for an array given at each call. `None` dims take any size at run time."""
+    """Return a node that stands for an array given at each call.
+
+    `None` dims take any size at run time; where ops bring two of them together, they are taken to be equal.
+    """
     identity = next(_identity)
     name = name or f"input_{identity}"
     dims = tuple(symbolic.fresh_symbol(f"{name}_{axis}") if d is None else d for axis, d in enumerate(shape))
     return _placeholder(TensorType(dims, dtypes.canonical(dtype)), name, identity)
 
 
-def state(value: Any, name: str | None = None, dtype: str | None = None) -> State:
-    """Return a State: an array that lives between calls; use `.node` in graphs."""
+def state(value: object, name: str | None = None, dtype: str | None = None) -> State:
+    """Return a State: an array that lives between calls of compiled programs. Use `.node` in graphs."""
     return State(value, name, dtype)
-
-
-class _Interpreted:
-    def __init__(self, graph: Graph, single: bool) -> None:
-        self.graph, self.single = graph, single
-
-    def __call__(self, *arrays: Any) -> Any:
-        outputs, values = evaluate(self.graph, arrays)
-        for (n, _), value in zip(self.graph.updates, values):
-            n.attrs["state"].set_value(value)
-        return outputs[0] if self.single else outputs
 
 
 def function(
     inputs: Sequence[Node],
     outputs: Node | Sequence[Node],
     updates: Sequence[tuple[State | Node, Node]] | None = None,
-    givens: dict[Node, Node] | None = None,
+    givens: Mapping[Node, Node] | None = None,
     name: str | None = None,
-) -> Any:
-    """Return a callable of the inputs."""
+    nan_guard: bool | None = None,
+) -> runtime.Executable:
+    """Compile a function of `inputs` and return the Executable.
+
+    Calling it with arrays returns the outputs: an array where `outputs` is one node, else a list. `updates` are
+    pairs (state, new value), done at every call after all reading; `givens` replaces nodes before compiling.
+    States with a default update (random counters) that the program reads are advanced too. `nan_guard` (default:
+    the flag GRAPHC_NAN_GUARD) makes a call that computes a non-finite output or update raise ExecutionError and
+    change no state.
+
+    Raises GraphError for inputs that are no placeholders or given twice, for placeholders that are used and not
+    among the inputs, for a state updated twice; ShapeError for an update that does not fit its state.
+    """
     single = isinstance(outputs, Node)
-    output_nodes = (outputs,) if isinstance(outputs, Node) else tuple(outputs)
-    pairs = [(s.node if isinstance(s, State) else s, new) for s, new in updates or ()]
-    roots = substitute((*output_nodes, *(new for _, new in pairs)), givens or {})
-    graph = Graph(tuple(inputs), roots[: len(output_nodes)], tuple(zip((s for s, _ in pairs), roots[len(output_nodes) :])))
+    results = (outputs,) if isinstance(outputs, Node) else tuple(as_node(n) for n in outputs)
+    graph = build_graph(inputs, results, updates or (), givens or {})
+    guard = config.get("GRAPHC_NAN_GUARD") if nan_guard is None else nan_guard
+    checked: tuple[str, ...] = ()
+    if guard:
+        graph, checked = guarded_graph(graph)
+    report = passes.run_pipeline(graph)
+    plan = schedule.lower_graph(report.graph)
+    host = runtime.cpu().host
+    text = codegen.emit_plan(plan, codegen.describe_target(host.name, host.features, host.l1, host.l2))
+    return runtime.load_plan(
+        plan, text, graph=report.graph, reports=report.records, name=name or "function", single=single
+    )
+
+
+def build_graph(
+    inputs: Sequence[Node],
+    outputs: Sequence[Node],
+    updates: Sequence[tuple[State | Node, Node]],
+    givens: Mapping[Node, Node],
+) -> Graph:
+    """Return the checked Graph that `function` compiles, default updates included; raises as `function` does."""
+    for n in inputs:
+        if not isinstance(n, Node) or n.op is not PLACEHOLDER:
+            raise GraphError(f"inputs must be placeholders; {n!r} is computed [{getattr(n, 'provenance', '')}]")
+    if len(set(inputs)) < len(inputs):
+        raise GraphError("a placeholder is given twice among the inputs")
+    pairs = [(s.node if isinstance(s, State) else s, as_node(new)) for s, new in updates]
+    roots = substitute((*outputs, *(new for _, new in pairs)), dict(givens))
+    states = [s for s, _ in pairs]
+    fitted = tuple((s, _fit_update(s, new)) for s, new in zip(states, roots[len(outputs) :]))
+    if len(set(states)) < len(states):
+        raise GraphError("a state is updated twice")
+    graph = _with_default_updates(Graph(tuple(inputs), tuple(roots[: len(outputs)]), fitted))
+    for n in graph.free_placeholders:
+        raise GraphError(
+            f"'{n.attrs['name']}' {n.type} is needed and is not among the inputs [{n.provenance}]: the outputs are not "
+            f"connected to the inputs ({', '.join(str(i.attrs['name']) for i in inputs) or 'none'}) alone"
+        )
+    return graph
+
+
+def _fit_update(state: Node, new: Node) -> Node:
+    if state.op is not STATE:
+        raise GraphError(f"only states can be updated, not {state!r}")
+    if len(new.shape) != len(state.shape) or any(
+        isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(new.shape, state.shape)
+    ):
+        raise ShapeError(
+            f"the update of state '{state.attrs['name']}' {state.type} has type {new.type} [{new.provenance}]"
+        )
+    return new if new.dtype == state.dtype else builder("cast")(new, state.dtype)
+
+
+def _with_default_updates(graph: Graph) -> Graph:
     updated = {s for s, _ in graph.updates}
     extra = tuple(
         (s, s.attrs["state"].default_update(s))
         for s in graph.states
         if s not in updated and s.attrs["state"].default_update is not None
     )
-    return _Interpreted(Graph(graph.inputs, graph.outputs, graph.updates + extra), single)
+    return Graph(graph.inputs, graph.outputs, graph.updates + extra) if extra else graph

@@ -267,7 +267,9 @@ class Vector:
         return Vector(self.arithmetic, name, self.element, lanes)
 
     def permuted(self, lanes: list[int]) -> Vector:
-        """Return the lanes of these numbers, in this order."""
+        """Return the lanes of these numbers, in this order; a scalar for one."""
+        if len(lanes) == 1:
+            return self.lane(lanes[0])
         order = ", ".join(f"i32 {lane}" for lane in lanes)
         name = self.arithmetic.builder.value(
             f"shufflevector {self.type} {self.name}, {self.type} poison, <{len(lanes)} x i32> <{order}>"
