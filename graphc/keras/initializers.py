@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.keras import backend as K
+from graphc.keras.backend.sampling import draw_seed, sample_normal, sample_truncated_normal, sample_uniform
 from graphc.keras.utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 # Standard deviation of a unit normal that is cut off at two standard deviations.
@@ -66,7 +67,7 @@ class RandomNormal(Initializer):
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        return K.random_normal(shape, self.mean, self.stddev, dtype, self.seed)
+        return sample_normal(shape, self.mean, self.stddev, dtype, draw_seed(self.seed))
 
     def get_config(self) -> dict[str, Any]:
         return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
@@ -79,7 +80,7 @@ class RandomUniform(Initializer):
         self.minval, self.maxval, self.seed = minval, maxval, seed
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        return K.random_uniform(shape, self.minval, self.maxval, dtype, self.seed)
+        return sample_uniform(shape, self.minval, self.maxval, dtype, draw_seed(self.seed))
 
     def get_config(self) -> dict[str, Any]:
         return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
@@ -92,7 +93,7 @@ class TruncatedNormal(Initializer):
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        return K.truncated_normal(shape, self.mean, self.stddev, dtype, self.seed)
+        return sample_truncated_normal(shape, self.mean, self.stddev, dtype, draw_seed(self.seed))
 
     def get_config(self) -> dict[str, Any]:
         return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
@@ -123,10 +124,11 @@ class VarianceScaling(Initializer):
         fan_in, fan_out = _compute_fans(shape)
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         variance = self.scale / max(1.0, fans[self.mode])
+        seed = draw_seed(self.seed)
         if self.distribution == "normal":
-            return K.truncated_normal(shape, 0.0, math.sqrt(variance) / _TRUNCATED_STD, dtype, self.seed)
+            return sample_truncated_normal(shape, 0.0, math.sqrt(variance) / _TRUNCATED_STD, dtype, seed)
         limit = math.sqrt(3.0 * variance)
-        return K.random_uniform(shape, -limit, limit, dtype, self.seed)
+        return sample_uniform(shape, -limit, limit, dtype, seed)
 
     def get_config(self) -> dict[str, Any]:
         return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}

@@ -100,6 +100,7 @@ from graphc.ops.nn import (
     swish,
 )
 from graphc.ops.random import (
+    philox,
     random_bernoulli,
     random_bits,
     random_normal,
@@ -168,7 +169,7 @@ __all__ = [
     "isinf", "isnan", "l2_normalize", "leaky_relu", "left_shift", "less", "less_equal", "log", "log1p",
     "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "max",
     "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative", "not_equal", "one_hot", "ones",
-    "ones_like", "pad", "power", "prod", "random_bernoulli", "random_bits", "random_normal", "random_state",
+    "ones_like", "pad", "philox", "power", "prod", "random_bernoulli", "random_bits", "random_normal", "random_state",
     "random_truncated_normal", "random_uniform", "reciprocal", "relu", "remainder", "repeat", "reshape",
     "right_shift", "rint", "round", "rsqrt", "scatter_add", "selu", "sigmoid", "sigmoid_cross_entropy", "sign",
     "sin", "sinh", "slice", "softmax", "softmax_cross_entropy", "softplus", "softsign", "split", "sqrt", "square",

@@ -85,7 +85,7 @@ def test_variance_scaling_refuses_arguments_out_of_range(arguments: dict[str, ob
 
 @pytest.mark.parametrize("shape", [(3,), (4, 6), (2, 3, 4)])
 def test_identity_refuses_other_shapes(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="2D|multiple"):
+    with pytest.raises(ValueError, match=r"2D|multiple"):
         initializers.Identity()(shape)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 import graphc
 from graphc import dtypes, graph, ops
-from graphc.errors import GraphError, ShapeError
-from graphc.graph import PLACEHOLDER, Node, shape_text
+from graphc.errors import GraphError
+from graphc.graph import PLACEHOLDER, Node
 from graphc.keras.backend import phase
 from graphc.keras.backend.tensor import Tensor, Variable, as_node
 from graphc.symbolic import Polynomial, Symbol
@@ -146,8 +146,6 @@ def _merge(updates: Sequence[Any]) -> list[tuple[Node, Node]]:
         value = ops.cast(as_node(new, x.node), x.node.dtype)
         if x.node in merged:
             (value,) = graph.substitute((value,), {x.node: merged[x.node]})
-        if value.rank != x.node.rank or any(isinstance(a, int) and a != b for a, b in zip(value.shape, x.node.shape)):
-            raise ShapeError(f"the update of '{x.name}', {x.node.type}, has the other shape {shape_text(value.shape)}")
         merged[x.node] = value
     return list(merged.items())
 

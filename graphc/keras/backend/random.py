@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from graphc import ops
 from graphc.graph import State
 from graphc.keras.backend.common import floatx
+from graphc.keras.backend.sampling import draw_seed, sample_normal, sample_uniform
 from graphc.keras.backend.shape import as_dims
 from graphc.keras.backend.tensor import Tensor, Variable
 from graphc.keras.backend.variables import variable
 
+_VARIABLE_SEEDS = 10**9
+
 
 def random_state(seed: int | None) -> State:
     """Return the counter of a random op; without a seed, one drawn from `np.random`, so that its seed decides all."""
-    return ops.random_state(int(np.random.randint(10**7)) if seed is None else int(seed))
+    return ops.random_state(draw_seed(seed))
 
 
 def random_normal(
@@ -57,7 +58,7 @@ def random_uniform_variable(
     seed: int | None = None,
 ) -> Variable:
     """Return a variable that starts with numbers uniform in [low, high)."""
-    return variable(random_uniform(shape, low, high, dtype, seed), dtype, name)
+    return variable(sample_uniform(shape, low, high, dtype, draw_seed(seed, _VARIABLE_SEEDS)), dtype, name)
 
 
 def random_normal_variable(
@@ -69,4 +70,4 @@ def random_normal_variable(
     seed: int | None = None,
 ) -> Variable:
     """Return a variable that starts with normal numbers of this mean and standard deviation."""
-    return variable(random_normal(shape, mean, scale, dtype, seed), dtype, name)
+    return variable(sample_normal(shape, mean, scale, dtype, draw_seed(seed, _VARIABLE_SEEDS)), dtype, name)

@@ -32,10 +32,12 @@ def serialize(optimizer: Optimizer) -> Any:
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-    """Return the optimizer of a config; the case of its name does not matter. Raises ValueError for an unknown one."""
-    name = config["class_name"]
-    if name.lower() in _CLASSES:
-        config = {**config, "class_name": name.lower()}
+    """Return the optimizer of a config. The case of its name does not matter; it is lowered in the config, as in Keras.
+
+    Raises ValueError for an unknown one.
+    """
+    if config["class_name"].lower() in _CLASSES:
+        config["class_name"] = config["class_name"].lower()
     return deserialize_keras_object(config, _CLASSES, custom_objects, "optimizer")
 
 

@@ -9,6 +9,14 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from graphc.keras.utils.progbar import Progbar
+
+__all__ = [
+    "CustomObjectScope", "Progbar", "custom_object_scope", "deserialize_keras_object", "func_dump", "func_load",
+    "get_custom_objects", "has_arg", "is_all_none", "object_list_uid", "serialize_keras_object", "slice_arrays",
+    "to_list", "transpose_shape", "unpack_singleton",
+]  # fmt: skip
+
 _custom_objects: dict[str, Any] = {}
 
 
