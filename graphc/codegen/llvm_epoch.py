@@ -22,7 +22,7 @@ def emit_epoch(plan: Plan) -> list[FunctionText]:
     """Return `graphc_epoch` and what it calls; nothing where a result is not a float scalar."""
     if not has_epoch(plan):
         return []
-    f = FunctionBuilder("graphc_epoch", [("ptr", "request")], result="i64")
+    f = FunctionBuilder("graphc_epoch", [("ptr", "request")], result="i64", attributes="#1")
     field = {name: f.value(f"load i64, ptr {f.gep('%request', i, 'i64')}") for i, name in enumerate(EPOCH_FIELDS)}
     address = {
         name: f.value(f"inttoptr i64 {field[name]} to ptr")

@@ -112,7 +112,7 @@ def emit_run(plan: Plan, launches: Sequence[PlannedLaunch], scratch_bytes: int) 
 
 def _emit_region(plan: Plan, launches: Sequence[PlannedLaunch], scratch_bytes: int) -> FunctionText:
     """Return the function that every thread of a region runs."""
-    f = FunctionBuilder("graphc_region", [("ptr", "context")], linkage="internal")
+    f = FunctionBuilder("graphc_region", [("ptr", "context")], linkage="internal", attributes="#1")
     f.emit("%buffers = load ptr, ptr %context")
     f.emit(f"%sizes = load ptr, ptr {f.gep('%context', 1, 'ptr')}")
     thread = f.value(f"sext i32 {f.call('i32', 'omp_get_thread_num', [])} to i64")
