@@ -65,12 +65,6 @@ class Node:
         name = self.attrs.get("name")
         return f"<{self.op.name}{f' {name}' if name else ''}: {self.type}>"
 
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
     def __bool__(self) -> bool:
         raise TypeError("a node has no truth value before it is computed; use ops.where or ops.logical_and")
 
@@ -169,8 +163,17 @@ class Node:
         return self._call("get_item", self, key)
 
 
-def make_node(op: Op, inputs: tuple[Node, ...], attrs: Mapping[str, Any], type_: TensorType) -> Node:
-    """Return the interned node; the first maker's provenance stays. `type_` is what the op's shape rule gave."""
+def make_node(
+    op: Op,
+    inputs: tuple[Node, ...],
+    attrs: Mapping[str, Any],
+    type_: TensorType,
+    provenance: Provenance | None = None,
+) -> Node:
+    """Return the interned node; the first maker's provenance stays. `type_` is what the op's shape rule gave.
+
+    A new node's provenance is the one given, or that of the caller.
+    """
     key = (op.name, tuple(id(n) for n in inputs), _attrs_key(attrs), type_)
     with _lock:
         found = _interned.get(key)
@@ -182,7 +185,7 @@ def make_node(op: Op, inputs: tuple[Node, ...], attrs: Mapping[str, Any], type_:
             ("inputs", inputs),
             ("attrs", dict(attrs)),
             ("type", type_),
-            ("provenance", _provenance.current()),
+            ("provenance", provenance or _provenance.current()),
             ("serial", next(_serial)),
         ):
             object.__setattr__(node, name, value)
@@ -191,7 +194,7 @@ def make_node(op: Op, inputs: tuple[Node, ...], attrs: Mapping[str, Any], type_:
 
 
 def _attrs_key(attrs: Mapping[str, Any]) -> tuple[object, ...]:
-    return tuple((name, _value_key(attrs[name])) for name in sorted(attrs))
+    return tuple((name, _value_key(attrs[name])) for name in sorted(attrs)) if attrs else ()
 
 
 def _value_key(value: Any) -> object:

@@ -179,7 +179,11 @@ def as_node(value: Any, like: Node | None = None) -> Node:
 
 def rebuild(n: Node, inputs: tuple[Node, ...], attrs: Mapping[str, Any] | None = None) -> Node:
     """Return the same op on other inputs, keeping n's provenance; `n` itself where nothing changed."""
-    if attrs is None and len(inputs) == len(n.inputs) and all(a is b for a, b in zip(inputs, n.inputs)):
-        return n
+    if attrs is None and len(inputs) == len(n.inputs):
+        if all(a is b for a, b in zip(inputs, n.inputs)):
+            return n
+        if all(a.type == b.type for a, b in zip(inputs, n.inputs)):
+            # A type follows from the inputs' types and the attributes alone.
+            return make_node(n.op, inputs, n.attrs, n.type, n.provenance)
     with provenance.inheriting(n.provenance):
         return apply(n.op, *inputs, **(n.attrs if attrs is None else attrs))
