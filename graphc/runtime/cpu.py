@@ -34,10 +34,14 @@ class Host:
 
 
 class _EngineCode:
-    """Object code that LLVM's engine holds; it is freed with this object."""
+    """Object code that LLVM's engine holds, until `release`."""
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
+
+    def release(self) -> None:
+        """Free the engine and its code."""
+        self._engine.close()
 
     def address(self, name: str) -> int:
         """Return the address of a function or global variable of the module. KeyError where there is none."""

@@ -6,10 +6,18 @@ from typing import Protocol
 
 
 class LoadedCode(Protocol):
-    """Code in memory, ready to run for as long as the object lives."""
+    """Code in memory, ready to run until it is released.
+
+    It has no finalizer of its own: among objects that refer to each other the collector runs finalizers in any
+    order, and the program that uses the code must come first.
+    """
 
     def address(self, name: str) -> int:
         """Return the address of a function or a global variable of the module. KeyError where there is none."""
+        ...
+
+    def release(self) -> None:
+        """Free the code's memory; nothing of it may be used again."""
         ...
 
 

@@ -42,7 +42,7 @@ class _Section:
 
 
 class ElfImage:
-    """An object file in memory; it is unmapped with this object.
+    """An object file in memory, until `release`.
 
     `outside` gives the addresses of symbols that the file does not define. Raises CompileError for a file of another
     kind, an unknown relocation or a symbol that is found nowhere.
@@ -55,8 +55,12 @@ class ElfImage:
         self._names, self._symbols = self._read_symbols()
         self._base = self._size = 0
         self._map()
-        self._relocate()
-        self._protect()
+        try:
+            self._relocate()
+            self._protect()
+        except BaseException:
+            self.release()
+            raise
 
     def address(self, name: str) -> int:
         """Return the address of a symbol that the file defines. KeyError where there is none."""
@@ -64,9 +68,11 @@ class ElfImage:
         section, value = self._symbols[position]
         return self._sections[section].address + value
 
-    def __del__(self) -> None:
-        if getattr(self, "_base", 0):
-            self._libc.munmap(ctypes.c_void_p(self._base), ctypes.c_size_t(self._size))
+    def release(self) -> None:
+        """Unmap the code and its variables; nothing of it may be used again."""
+        base, self._base = self._base, 0
+        if base:
+            self._libc.munmap(ctypes.c_void_p(base), ctypes.c_size_t(self._size))
 
     # reading
 

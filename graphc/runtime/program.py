@@ -82,6 +82,7 @@ class Program:
         free = ctypes.CDLL(None).free
         free.argtypes = [ctypes.c_void_p]
         free(memory)
+        self.code.release()
 
 
 def _fixed_memory(buffer: Any) -> Array:
