@@ -146,16 +146,17 @@ def _emit_launches(
     thread, threads = team
     own_scratch = f.gep(scratch, f.multiply(thread, scratch_bytes), "i8")
     first = f.compare("eq", thread, 0)
-    # What ran since the last barrier: i1 operands, so that launches whose size is known decide at once.
-    split_before, any_before = "false", "false"
+    # Since the last barrier: whether anything ran, whether anything ran on all threads, whether a launch that must
+    # follow a barrier went without. i1 operands, so that launches whose size is known decide when they are emitted.
+    any_before, split_before, owed = "false", "false", "false"
     for planned in launches:
         split = _is_split(f, planned, sizes)
         if planned.launch.barrier:
-            # The first thread alone runs small launches one after the other; only split ones must wait for it.
-            needed = _select(f, split, any_before, split_before)
-            _emit_barrier(f, needed)
-            split_before = _select(f, needed, "false", split_before)
-            any_before = _select(f, needed, "false", any_before)
+            owed = any_before
+        # The first thread alone runs small launches one after the other: it waits for nobody but split ones.
+        needed = _select(f, split, owed, _select(f, owed, split_before, "false"))
+        _emit_barrier(f, needed)
+        any_before, split_before, owed = (_select(f, needed, "false", i1) for i1 in (any_before, split_before, owed))
         if split == "true":
             _emit_call(f, planned, pointers, sizes, own_scratch, thread, threads)
         elif split == "false":

@@ -52,15 +52,35 @@ def test_threads_wait_where_launches_depend() -> None:
     assert "GOMP_barrier" not in _body(emit_plan(independent, TARGET), "graphc_region")
 
 
-def test_small_launches_of_a_large_plan_run_on_one_thread() -> None:
-    plan = relu_twice()
-    first, second = plan.launches
-    tiny, huge = {"work": 10, "bytes": 10}, {"work": 10**9, "bytes": 0}
-    mixed = replace(plan, launches=(replace(first, **huge), *(replace(second, **tiny) for _ in range(3))))
-    body = _body(emit_plan(mixed, TARGET), "graphc_region")
-    # Only the first small launch has other threads to wait for.
-    assert body.count("@GOMP_barrier") == 1
-    assert body.count("i64 0, i64 1)") == 3
+def _sized(plan: Plan, *sizes: str) -> Plan:
+    """Return the plan with its last launch repeated: `large` or `small`, with a barrier before unless `-free`."""
+    launches = tuple(
+        replace(plan.launches[-1], work=10**9 if "large" in size else 10, bytes=10, barrier="free" not in size)
+        for size in sizes
+    )
+    return replace(plan, launches=launches)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "barriers"),
+    [
+        (("large", "large", "large"), 2),
+        (("large", "large-free", "large"), 1),
+        (("large", "small", "small", "small"), 1),
+        (("small", "small", "large"), 1),
+        (("large", "small", "large"), 2),
+        # The first launch may be what the last needs: its barrier was before the second, which went without.
+        (("small", "small", "large-free"), 1),
+        (("small", "large-free", "small"), 1),
+        (("small", "small-free", "large-free"), 0),
+        (("large", "small-free", "small"), 1),
+        (("small", "small", "large-free", "large-free", "small-free"), 1),
+    ],
+)
+def test_threads_wait_only_for_what_others_did(sizes: tuple[str, ...], barriers: int) -> None:
+    body = _body(emit_plan(_sized(relu_twice(), *sizes), TARGET), "graphc_region")
+    assert body.count("@GOMP_barrier") == barriers
+    assert body.count("i64 0, i64 1)") == sum("small" in size for size in sizes)
 
 
 def test_equal_kernels_are_one_function() -> None:
