@@ -169,8 +169,10 @@ def _floor_divide(x: Sequence[Vector], dtype: str) -> Vector:
     a, b = x
     if not a.is_float:
         return integers.floor_divide(a, b, dtype)
-    rest = _float_remainder(a, b)
+    rest = a.operate("frem", b)
     quotient = (a - rest) / b
+    crosses = ~rest.equals(0.0) & ((rest < 0.0) ^ (b < 0.0))
+    quotient = crosses.select(quotient - 1.0, quotient)
     whole = quotient.intrinsic("floor")
     # The division has rounded: the true quotient is the integer nearest to it.
     whole = (quotient - whole > 0.5).select(whole + 1.0, whole)

@@ -75,14 +75,14 @@ def _half_arcsin(a: Vector) -> tuple[Vector, Vector]:
 
 
 def arcsin(x: Vector) -> Vector:
-    """Return the inverse sine; nan outside [-1, 1]. Error below 2 / 2."""
+    """Return the inverse sine; nan outside [-1, 1]. Error below 2.25 / 2.25."""
     is_big, p = _half_arcsin(x.absolute())
     high, low = _two_parts(math.pi / 2, _HALF_PI_LOW, x.element)
     return is_big.select(high - ((p + p) - low), p).with_sign_of(x)
 
 
 def arccos(x: Vector) -> Vector:
-    """Return the inverse cosine; nan outside [-1, 1]. Error below 2 / 2."""
+    """Return the inverse cosine; nan outside [-1, 1]. Error below 2.25 / 2.25."""
     is_big, p = _half_arcsin(x.absolute())
     high, low = _two_parts(math.pi / 2, _HALF_PI_LOW, x.element)
     twice = p + p
@@ -92,7 +92,7 @@ def arccos(x: Vector) -> Vector:
 
 
 def arctan(x: Vector) -> Vector:
-    """Return the inverse tangent. Error below 2 / 2."""
+    """Return the inverse tangent. Error below 2.25 / 2.25."""
     return _arctan(x.absolute()).with_sign_of(x)
 
 

@@ -79,16 +79,16 @@ REAL: dict[str, tuple[Callable[[Array], Array], float, float, float, float]] = {
     "log1p": (reference(np.log1p), 1e-44, 1e38, 1.5, 1.5),
     "sqrt": (reference(np.sqrt), 1e-44, 1e38, 0.5, 0.5),
     "rsqrt": (reference(lambda x: 1 / np.sqrt(x)), 1e-44, 1e38, 1.5, 1.5),
-    "tanh": (reference(np.tanh), 1e-44, 30.0, 2.0, 2.0),
-    "sigmoid": (reference(lambda x: 1 / (1 + np.exp(-x))), 1e-30, 80.0, 2.0, 2.0),
+    "tanh": (reference(np.tanh), 1e-44, 30.0, 1.5, 1.5),
+    "sigmoid": (reference(lambda x: 1 / (1 + np.exp(-x))), 1e-30, 80.0, 2.25, 2.25),
     "sinh": (reference(np.sinh), 1e-44, 95.0, 2.5, 2.5),
     "cosh": (reference(np.cosh), 1e-44, 95.0, 2.5, 2.5),
     "sin": (reference(np.sin), 1e-44, 1e5, 1.5, 1.5),
     "cos": (reference(np.cos), 1e-44, 1e5, 1.5, 1.5),
     "tan": (reference(np.tan), 1e-44, 1e5, 3.0, 3.0),
-    "arcsin": (reference(np.arcsin), 1e-44, 1.0, 2.0, 2.0),
-    "arccos": (reference(np.arccos), 1e-44, 1.0, 2.0, 2.0),
-    "arctan": (reference(np.arctan), 1e-44, 1e38, 2.0, 2.0),
+    "arcsin": (reference(np.arcsin), 1e-44, 1.0, 2.25, 2.25),
+    "arccos": (reference(np.arccos), 1e-44, 1.0, 2.25, 2.25),
+    "arctan": (reference(np.arctan), 1e-44, 1e38, 2.25, 2.25),
     # scipy has these in float64 only, good to about two units.
     "erf": (_double(scipy.special.erf), 1e-44, 7.0, 1.5, 3.0),
     "erfinv": (_double(scipy.special.erfinv), 1e-30, 1.0, 4.0, 12.0),
@@ -122,6 +122,8 @@ def test_special_values_as_numpy(primitive: str, dtype: str) -> None:
         exact = REAL[primitive][0](x).astype(dtype)
     found = apply(primitive, x)
     np.testing.assert_allclose(found, exact, rtol=4 * np.finfo(dtype).eps, atol=0)
+    if primitive == "erfinv":
+        exact = np.copysign(exact, x)  # scipy loses the sign of -0
     zeros = exact == 0
     np.testing.assert_array_equal(np.signbit(found[zeros]), np.signbit(exact[zeros]))
 
