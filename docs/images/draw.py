@@ -7,7 +7,7 @@ from pathlib import Path
 
 import graphc
 from graphc.keras import backend as K
-from graphc.keras.layers import Dense, Dropout, Input
+from graphc.keras.layers import Dense, Input
 from graphc.keras.models import Model
 
 FOLDER = Path(__file__).parent
@@ -15,11 +15,11 @@ FOLDER = Path(__file__).parent
 
 def main():
     image = Input((64,), name="image")
-    hidden = Dropout(0.2, name="dropout")(Dense(128, activation="relu", name="hidden")(image))
+    hidden = Dense(128, activation="relu", name="hidden")(image)
     model = Model(image, Dense(10, activation="softmax", name="classes")(hidden))
     program = K.function([model.input], [model.output]).executable()
-    graphc.plot(program, title="digits: the graph after the passes", direction="LR").save(FOLDER / "digits_graph.svg")
-    graphc.plot(program.plan, title="digits: the plan", direction="LR").save(FOLDER / "digits_plan.svg")
+    graphc.plot(program, title="digits: the graph after the passes").save(FOLDER / "digits_graph.svg")
+    graphc.plot(program.plan, title="digits: the plan").save(FOLDER / "digits_plan.svg")
 
 
 if __name__ == "__main__":

@@ -42,18 +42,20 @@ def lay_out(
     ranks = _ranks(len(sizes), edges)
     chains, count, rank_of = _cut_long_edges(len(sizes), edges, ranks)
     breadths = [size[0] for size in sizes] + [_BEND_WIDTH] * (count - len(sizes))
-    rows = _order(count, rank_of, chains)
-    across = _positions(rows, breadths, chains, gap, len(sizes))
-    tops, bottoms = _rank_depths(rows, sizes, rank_gap)
-    middle = [(top + bottom) / 2 for top, bottom in zip(tops, bottoms)]
-    points = [(across[v], middle[rank_of[v]]) for v in range(count)]
-    left = min((across[v] - breadths[v] / 2 for v in range(count)), default=0.0)
-    points = [(x - left, y) for x, y in points]
-    breadth = max((points[v][0] + breadths[v] / 2 for v in range(count)), default=0.0)
-    return Layout(
-        points[: len(sizes)], [[points[v] for v in chain] for chain in chains], ranks, tops, bottoms, breadth,
-        bottoms[-1] if bottoms else 0.0,
-    )  # fmt: skip
+    across, breadth = [0.0] * count, 0.0
+    for part in _connected_parts(count, chains):
+        members = set(part)
+        own_chains = [chain for chain in chains if chain[0] in members]
+        rows = _order(part, rank_of, own_chains)
+        placed = _positions(rows, breadths, own_chains, gap, len(sizes))
+        left = min(placed[v] - breadths[v] / 2 for v in part) - (breadth + 2 * gap if breadth else 0.0)
+        for v in part:
+            across[v] = placed[v] - left
+        breadth = max(across[v] + breadths[v] / 2 for v in part)
+    tops, bottoms = _rank_depths(ranks, sizes, rank_gap)
+    points = [(across[v], (tops[rank_of[v]] + bottoms[rank_of[v]]) / 2) for v in range(count)]
+    routes = [[points[v] for v in chain] for chain in chains]
+    return Layout(points[: len(sizes)], routes, ranks, tops, bottoms, breadth, bottoms[-1] if bottoms else 0.0)
 
 
 def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
@@ -91,6 +93,25 @@ def _cut_long_edges(count: int, edges: Sequence[Edge], ranks: list[int]) -> tupl
     return chains, count, rank_of
 
 
+def _connected_parts(count: int, chains: list[list[int]]) -> list[list[int]]:
+    """Return the vertices in sets that no edge joins, by their first vertex: each is laid out beside the last."""
+    parent = list(range(count))
+
+    def root(v: int) -> int:
+        while parent[v] != v:
+            parent[v] = v = parent[parent[v]]
+        return v
+
+    for chain in chains:
+        for a, b in itertools.pairwise(chain):
+            first, second = sorted((root(a), root(b)))
+            parent[second] = first
+    parts: dict[int, list[int]] = defaultdict(list)
+    for v in range(count):
+        parts[root(v)].append(v)
+    return list(parts.values())
+
+
 def _neighbours(chains: list[list[int]]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
     above: dict[int, list[int]] = defaultdict(list)
     below: dict[int, list[int]] = defaultdict(list)
@@ -100,11 +121,12 @@ def _neighbours(chains: list[list[int]]) -> tuple[dict[int, list[int]], dict[int
     return above, below
 
 
-def _order(count: int, rank_of: list[int], chains: list[list[int]]) -> list[list[int]]:
+def _order(part: list[int], rank_of: list[int], chains: list[list[int]]) -> list[list[int]]:
     """Return the vertices of each rank in an order with few crossings: the best of some barycentre sweeps."""
-    rows: list[list[int]] = [[] for _ in range(max(rank_of, default=-1) + 1)]
-    for v in range(count):
-        rows[rank_of[v]].append(v)
+    by_rank: dict[int, list[int]] = defaultdict(list)
+    for v in part:
+        by_rank[rank_of[v]].append(v)
+    rows = [by_rank[rank] for rank in sorted(by_rank)]
     above, below = _neighbours(chains)
     best, fewest = rows, _crossings(rows, below)
     for sweep in range(_SWEEPS):
@@ -153,9 +175,9 @@ def _crossings(rows: list[list[int]], below: dict[int, list[int]]) -> int:
 
 def _positions(
     rows: list[list[int]], breadths: list[float], chains: list[list[int]], gap: float, real: int
-) -> list[float]:
+) -> dict[int, float]:
     """Place each row near the mean of its neighbours, keeping the order and the gaps; rows take turns."""
-    across = [0.0] * len(breadths)
+    across: dict[int, float] = {}
     for row in rows:
         edge = 0.0
         for v in row:
@@ -164,7 +186,7 @@ def _positions(
         for v in row:
             across[v] -= (edge - gap) / 2
     above, below = _neighbours(chains)
-    both = {v: above[v] + below[v] for v in range(len(breadths))}
+    both = {v: above[v] + below[v] for v in across}
     for sweep in range(3 * _SWEEPS):
         last = sweep >= 2 * _SWEEPS
         downward = sweep % 2 == 0
@@ -199,14 +221,16 @@ def _separated(wanted: list[float], weights: list[float], breadths: list[float],
 
 
 def _rank_depths(
-    rows: list[list[int]], sizes: Sequence[tuple[float, float]], rank_gap: float
+    ranks: list[int], sizes: Sequence[tuple[float, float]], rank_gap: float
 ) -> tuple[list[float], list[float]]:
+    tallest: dict[int, float] = defaultdict(float)
+    for rank, (_, depth) in zip(ranks, sizes):
+        tallest[rank] = max(tallest[rank], depth)
     tops: list[float] = []
     bottoms: list[float] = []
-    depth = 0.0
-    for row in rows:
-        tallest = max((sizes[v][1] for v in row if v < len(sizes)), default=0.0)
-        tops.append(depth)
-        bottoms.append(depth + tallest)
-        depth += tallest + rank_gap
+    top = 0.0
+    for rank in sorted(tallest):
+        tops.append(top)
+        bottoms.append(top + tallest[rank])
+        top = bottoms[-1] + rank_gap
     return tops, bottoms

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.graph import CONSTANT, PLACEHOLDER, STATE, Graph, Node, shape_text
-from graphc.loopir import Buffer, Launch, Plan
+from graphc.loopir import Buffer, ContractKernel, Launch, Plan
 from graphc.symbolic import Polynomial
 from graphc.viz.picture import Direction, Picture
 from graphc.viz.shapes import Arrow, Box
@@ -91,12 +91,13 @@ def picture_of_plan(plan: Plan, title: str = "plan", direction: Direction = "TB"
     Constants are left out. Arrows carry the buffer's name; a launch's box tells its kernel and its work.
     """
     buffers = {b.name: b for b in plan.buffers}
+    given = {argument.buffer: argument.name for argument in plan.arguments}
     boxes: list[Box] = []
     arrows: list[Arrow] = []
     writer: dict[str, str] = {}
     for b in plan.buffers:
         if b.role in ("input", "state"):
-            boxes.append(_buffer_box(b, f"b:{b.name}"))
+            boxes.append(_buffer_box(b, f"b:{b.name}", given.get(b.name, "")))
             writer[b.name] = f"b:{b.name}"
     for i, launch in enumerate(plan.launches):
         key = f"k{i}"
@@ -110,18 +111,19 @@ def picture_of_plan(plan: Plan, title: str = "plan", direction: Direction = "TB"
     for name, key in writer.items():
         if key.startswith("k") and buffers[name].role in ("output", "state"):
             suffix = " (next)" if buffers[name].role == "state" else ""
-            boxes.append(_buffer_box(buffers[name], f"r:{name}", suffix))
+            boxes.append(_buffer_box(buffers[name], f"r:{name}", "", suffix))
             arrows.append(Arrow(key, f"r:{name}", dashed=bool(suffix)))
     return Picture(title, tuple(boxes), tuple(arrows), direction)
 
 
-def _buffer_box(b: Buffer, key: str, suffix: str = "") -> Box:
-    title = str(getattr(b.source, "name", b.name)) + suffix
+def _buffer_box(b: Buffer, key: str, argument: str, suffix: str = "") -> Box:
+    title = (argument or str(getattr(b.source, "name", b.name))) + suffix
     return Box(key, _short(title), (f"{b.dtype}[{b.size}]",), "round", None, b.role, b.role == "output")
 
 
 def _launch_box(launch: Launch, key: str, number: int) -> Box:
-    label = launch.kernel.label or type(launch.kernel).__name__
+    kind = "contraction" if isinstance(launch.kernel, ContractKernel) else "loops"
+    label = launch.kernel.label or kind
     details: Sequence[str] = (f"work {launch.work}", f"bytes {launch.bytes}")
     note = "\n".join(launch.origin)
-    return Box(key, _short(f"{number}: {label}"), tuple(map(_short, details)), "box", label.split(" ")[0], note)
+    return Box(key, _short(f"{number}: {label}"), tuple(map(_short, details)), "box", kind, note)

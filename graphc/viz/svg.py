@@ -60,16 +60,21 @@ def to_svg_text(title: str, boxes: Sequence[Box], arrows: Sequence[Arrow], direc
         f'<text x="{_MARGIN}" y="{_MARGIN + _TITLE_SIZE:.1f}" font-size="{_TITLE_SIZE + 2}" font-weight="bold">'
         f"{escape(title)}</text>",
     ]
+    labels: list[str] = []
     ends = _spread_ends(layout.routes, edges, [size[1 if flat else 0] for size in sizes])
     for a, (source, target), route, end in zip(forward, edges, layout.routes, ends):
         half = sizes[source][0 if flat else 1] / 2, sizes[target][0 if flat else 1] / 2
         points = _waypoints(layout, [*route[:-1], (end, route[-1][1])], layout.ranks[source], half)
-        parts.append(_arrow(a, [place(*p) for p in points], flat))
+        placed = [place(*p) for p in points]
+        parts.append(_arrow(a, placed, flat))
+        if a.label:
+            labels.append(_arrow_label(a.label, placed[-1], flat))
     for a in arrows:
         source, target = index[a.source], index[a.target]
         if source >= target:
             sides = [(place(*layout.centres[i]), sizes[i][0] / 2) for i in (source, target)]
             parts.append(_back_arrow([(x + reach, y) for (x, y), reach in sides]))
+    parts += labels
     for b, centre, size in zip(boxes, layout.centres, sizes):
         parts.append(_box(b, place(*centre), size, colours.get(b.group or "", NEUTRAL)))
     for i, (row, _) in enumerate(legend):
@@ -111,13 +116,16 @@ def _arrow(a: Arrow, points: list[Point], flat: bool) -> str:
             middle = (y0 + y1) / 2
             path += f" C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
     dash = ' stroke-dasharray="5 4"' if a.dashed else ""
-    drawn = f'<path d="{path}" fill="none" stroke="#555"{dash} marker-end="url(#head)"/>'
-    if not a.label:
-        return drawn
-    # The label stands beside the arrow's end, where it belongs to one arrow only.
-    (x0, y0), (x1, y1) = points[-2], points[-1]
-    x, y = (x0 + 3 * x1) / 4 + 4, (y0 + 3 * y1) / 4 - 4
-    return drawn + f'<text x="{x:.1f}" y="{y:.1f}" font-size="9" fill="#555">{escape(a.label)}</text>'
+    return f'<path d="{path}" fill="none" stroke="#555"{dash} marker-end="url(#head)"/>'
+
+
+def _arrow_label(label: str, head: Point, flat: bool) -> str:
+    """Return the label beside the arrow's head, on a white edge that keeps it readable where lines pass."""
+    x, y, anchor = (head[0] - 9, head[1] - 4, "end") if flat else (head[0] + 5, head[1] - 8, "start")
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="9" fill="#555" text-anchor="{anchor}" paint-order="stroke" '
+        f'stroke="white" stroke-width="3">{escape(label)}</text>'
+    )
 
 
 def _back_arrow(ends: list[Point]) -> str:

@@ -65,6 +65,12 @@ def test_a_source_stands_right_above_its_only_user() -> None:
     assert layout.ranks == [0, 1, 2, 2, 3]
 
 
+def test_parts_that_nothing_joins_stand_side_by_side() -> None:
+    layout = lay_out([(40.0, 10.0)] * 6, [(0, 2), (2, 4), (1, 3), (3, 5)], gap=20.0)
+    assert [x for x, _ in layout.centres] == pytest.approx([20.0, 100.0] * 3)
+    assert layout.breadth == pytest.approx(120.0)
+
+
 def test_nothing_gives_an_empty_layout() -> None:
     layout = lay_out([], [])
     assert (layout.centres, layout.breadth, layout.depth) == ([], 0.0, 0.0)

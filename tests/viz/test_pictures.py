@@ -15,7 +15,7 @@ import graphc
 from graphc import ops, symbolic, viz
 from graphc.errors import GraphcError
 from graphc.graph import Graph, constant, layer_scope
-from graphc.loopir import Buffer, Call, Const, For, Launch, Load, LoopKernel, Parameter, Plan, Store
+from graphc.loopir import Argument, Buffer, Call, Const, For, Launch, Load, LoopKernel, Parameter, Plan, Store
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -138,8 +138,18 @@ def test_a_plan_shows_launches_and_what_they_pass_on() -> None:
         Buffer("y", "float32", 6, "output"),
     )
     launches = tuple(Launch(kernel, pair, 6, 48) for pair in (("x", "t"), ("t", "y"), ("s", "s")))
-    picture = viz.plot(Plan((), buffers, (), (), launches, 64))
-    assert {"0: add one", "1: add one", "2: add one", "moving", "moving (next)", "y", "work 6"} <= words(picture)
+    picture = viz.plot(Plan((), buffers, (Argument("x", "pixels", (6,), "float32"),), (), launches, 64))
+    assert {
+        "0: add one",
+        "1: add one",
+        "2: add one",
+        "moving",
+        "moving (next)",
+        "y",
+        "work 6",
+        "pixels",
+        "loops",
+    } <= words(picture)
     links = {(a.source, a.target, a.label) for a in picture.arrows}
     assert links == {
         ("b:x", "k0", ""), ("k0", "k1", "t"), ("k1", "r:y", ""), ("b:s", "k2", ""), ("k2", "r:s", ""),
