@@ -33,7 +33,7 @@ class Blocking:
 
     Rows come in panels of `tile.rows` (`panels` of them, where the rows are static; `last_rows` is then the height of
     a shorter last one, 0 for none). Rows that panels leave over, or few rows altogether, go through the tiles of
-    `rest`, tall ones first, or through dot products where `dot` is set. `tile` is None where there are no panels.
+    `rest`, each as often as it fits, or through dot products where `dot` is set. `tile` is None where there are no panels.
 
     `pack_right` tells whether panels of the right operand are copied: always, never ("") or for many rows.
     `block_depth` tells whether the depth may exceed `depth_block`; tiles are then kept in blocks of
@@ -74,7 +74,9 @@ def choose_blocking(
     few = 6 if by_dots else 8
     if isinstance(rows, int) and rows <= few:
         heights = [] if by_dots else _even_parts(rows, 8 if registers >= 32 else 4)
-        return Blocking(None, None, 0, tuple(wide_tile(h, columns, lanes, registers) for h in heights), by_dots)
+        return Blocking(
+            None, None, 0, tuple(wide_tile(h, columns, lanes, registers) for h in dict.fromkeys(heights)), by_dots
+        )
     is_tiny = isinstance(columns, int) and isinstance(depth, int) and columns * depth <= _TINY
     tile = panel_tile(rows, columns, lanes, registers, 4 if is_tiny else 8)
     panels: int | None = None
@@ -84,8 +86,7 @@ def choose_blocking(
         panels = -(-rows // tile.rows)
         last_rows = rows % tile.rows
     elif not by_dots:
-        # Powers of two below the height: each is taken at most once.
-        heights = [1 << bit for bit in reversed(range((tile.rows - 1).bit_length()))]
+        heights = [4, 1] if tile.rows > 4 else [1]
         rest = tuple(wide_tile(h, columns, lanes, registers) for h in heights)
     depth_block = min(depth, DEPTH_BLOCK) if isinstance(depth, int) else DEPTH_BLOCK
     row_panels, column_panels = ROW_BLOCK // tile.rows, COLUMN_BLOCK // (tile.vectors * lanes)
@@ -137,7 +138,7 @@ def panel_tile(rows: Dim, columns: Dim, lanes: int, registers: int, most_rows: i
     height = heights[min(vectors, max(heights))]
     if isinstance(rows, int):
         height = _even_parts(rows, height)[0]
-    return TileShape(height, min(vectors, max(heights)), 2)
+    return TileShape(height, min(vectors, max(heights)))
 
 
 def wide_tile(rows: int, columns: Dim, lanes: int, registers: int) -> TileShape:
@@ -150,7 +151,7 @@ def wide_tile(rows: int, columns: Dim, lanes: int, registers: int) -> TileShape:
     chains = 1
     while chains * rows * vectors < _IN_FLIGHT and chains < 4:
         chains *= 2
-    return TileShape(rows, vectors, max(2, chains), chains)
+    return TileShape(rows, vectors, chains)
 
 
 def _even_parts(total: int, most: int) -> list[int]:

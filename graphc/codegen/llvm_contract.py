@@ -157,14 +157,16 @@ class _Emitter:
         b, kernel = self.builder, self.kernel
         sizes = [self.expressions.dim(extent) for _, extent in kernel.batch]
         total = self.expressions.dim(product(extent for _, extent in kernel.batch))
-        enough = b.compare("sge", total, b.multiply("%threads", 4))
-        even = b.compare("eq", b.remainder(total, "%threads"), 0)
-        shared = b.value(f"or i1 {enough}, {even}")
+        # A share for each thread where at most an eighth of them would idle at the end; else threads share each matrix.
+        share = self._per_thread(total, "%threads")
+        idle = b.subtract(b.multiply(share, "%threads"), total)
+        shared = b.compare("sle", b.multiply(idle, 8), total)
 
         def either(a: Operand, c: Operand) -> str:
             return b.value(f"select i1 {shared}, i64 {a}, i64 {c}")
 
-        low, high = self._share(total, "%thread", "%threads")
+        low = b.minimum(b.multiply(share, "%thread"), total)
+        high = b.minimum(b.add(low, share), total)
         self.thread, self.threads = either(0, "%thread"), either(1, "%threads")
         with b.loop(either(low, 0), either(high, total), 1) as loop:
             rest = loop.index
@@ -179,34 +181,33 @@ class _Emitter:
                 with self.expressions.scope():
                     self._matrix(extents)
 
-    def _share(self, total: Operand, thread: Operand, threads: Operand) -> tuple[Operand, Operand]:
-        """Return the part of range(total) that is the thread's."""
+    def _per_thread(self, total: Operand, threads: Operand) -> Operand:
+        """Return the share of a thread, rounded up. Totals are below 2**32: short division compiles to little code."""
         b = self.builder
-        low = b.divide(b.multiply(total, thread), threads)
-        return low, b.divide(b.multiply(total, b.add(thread, 1)), threads)
+        rounded = b.add(total, b.subtract(threads, 1))
+        parts = [b.value(f"trunc i64 {operand} to i32") for operand in (rounded, threads)]
+        return b.value(f"zext i32 {b.value(f'udiv i32 {parts[0]}, {parts[1]}')} to i64")
 
     def _split(self, rows: Operand, columns: Operand) -> tuple[Operand, Operand, Operand, Operand]:
         """Return the ranges of row and of column panels that are the thread's: low, high, low, high."""
         b = self.builder
-        alone, several, joined = b.label("alone"), b.label("several"), b.label("joined")
+        before, several, joined = b.block, b.label("several"), b.label("joined")
         whole = (0, rows, 0, columns)
-        b.branch_if(b.compare("eq", self.threads, 1), alone, several)
-        b.begin(alone)
-        b.branch(joined)
+        b.branch_if(b.compare("eq", self.threads, 1), joined, several)
         b.begin(several)
-
-        def ceiling(a: Operand) -> Operand:
-            return b.divide(b.add(a, b.subtract(self.threads, 1)), self.threads)
-
-        by_rows = b.compare("slt", b.multiply(ceiling(rows), columns), b.multiply(rows, ceiling(columns)))
-        ranges = (*self._share(rows, self.thread, self.threads), *self._share(columns, self.thread, self.threads))
+        row_share, column_share = self._per_thread(rows, self.threads), self._per_thread(columns, self.threads)
+        by_rows = b.compare("slt", b.multiply(row_share, columns), b.multiply(rows, column_share))
+        total = b.value(f"select i1 {by_rows}, i64 {rows}, i64 {columns}")
+        share = b.value(f"select i1 {by_rows}, i64 {row_share}, i64 {column_share}")
+        low = b.minimum(b.multiply(share, self.thread), total)
+        high = b.minimum(b.add(low, share), total)
         chosen = [
-            b.value(f"select i1 {by_rows}, i64 {a}, i64 {c}")
-            for a, c in zip((*ranges[:2], *whole[2:]), (*whole[:2], *ranges[2:]))
+            b.value(f"select i1 {by_rows}, i64 {by_row}, i64 {by_column}")
+            for by_row, by_column in ((low, 0), (high, rows), (0, low), (columns, high))
         ]
         b.branch(joined)
         b.begin(joined)
-        merged = [b.value(f"phi i64 [{a}, %{alone}], [{c}, %{several}]") for a, c in zip(whole, chosen)]
+        merged = [b.value(f"phi i64 [{a}, %{before}], [{c}, %{several}]") for a, c in zip(whole, chosen)]
         return merged[0], merged[1], merged[2], merged[3]
 
     def _matrix(self, extents: _Extents) -> None:
@@ -233,15 +234,11 @@ class _Emitter:
             self._dots(left, right, extents, done)
             return
         for tile in blocking.rest:
-            if isinstance(extents.rows, int):
-                self._wide(tile, left, right, extents, done)
-                done = b.add(done, tile.rows)
-                continue
             remaining = b.subtract(extents.rows, done)
-            with b.when(b.compare("sge", remaining, tile.rows)):
-                self._wide(tile, left, right, extents, done)
-            taken = b.value(f"and i64 {remaining}, {tile.rows}")
-            done = b.add(done, taken)
+            stop = b.add(done, b.subtract(remaining, b.remainder(remaining, tile.rows)))
+            with b.loop(done, stop, tile.rows) as row:
+                self._wide(tile, left, right, extents, row.index)
+            done = stop
 
     # Panels
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.codegen.llvm_builder import FunctionBuilder, Operand
+from graphc.dtypes import itemsize
 
 FLOATS = {"float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat"}
 SUFFIXES = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16"}
@@ -65,19 +66,23 @@ class VectorWriter:
         loaded = self.builder.value(f"load {FLOATS[dtype]}, ptr {pointer}")
         return self._widen(loaded, dtype, "{}")
 
-    def load(self, pointer: str, dtype: str, mask: str | None = None) -> str:
-        """Return `lanes` elements from the pointer on, widened; masked lanes are not read and are zero."""
-        kind = f"<{self.lanes} x {FLOATS[dtype]}>"
-        align = f"i32 {2 if dtype in ('float16', 'bfloat16') else 4}"
+    def load(self, pointer: str, dtype: str, mask: str | None = None, lanes: int = 0) -> str:
+        """Return `lanes` elements from the pointer on, widened; masked lanes are not read and are zero.
+
+        `lanes` are the writer's, unless told; a mask has as many.
+        """
+        lanes = lanes or self.lanes
+        kind = f"<{lanes} x {FLOATS[dtype]}>"
+        align = itemsize(dtype)
         if mask is None:
-            loaded = self.builder.value(f"load {kind}, ptr {pointer}, align {align.split()[1]}")
+            loaded = self.builder.value(f"load {kind}, ptr {pointer}, align {align}")
         else:
             loaded = self.builder.call(
                 kind,
-                f"llvm.masked.load.v{self.lanes}{SUFFIXES[dtype]}.p0",
-                [("ptr", pointer), ("i32", align.split()[1]), (self.mask_type, mask), (kind, "zeroinitializer")],
+                f"llvm.masked.load.v{lanes}{SUFFIXES[dtype]}.p0",
+                [("ptr", pointer), ("i32", align), (f"<{lanes} x i1>", mask), (kind, "zeroinitializer")],
             )
-        return self._widen(loaded, dtype, f"<{self.lanes} x {{}}>")
+        return self._widen(loaded, dtype, f"<{lanes} x {{}}>")
 
     def gather(self, pointer: str, stride: Operand, dtype: str, mask: str | None = None) -> str:
         """Return the elements at pointer, pointer + stride, ...; masked lanes are not read and are zero."""
@@ -91,7 +96,7 @@ class VectorWriter:
         strides = b.value(
             f"shufflevector <{lanes} x i64> {single}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer"
         )
-        offsets = b.value(f"mul <{lanes} x i64> {strides}, {self._iota('i64')}")
+        offsets = b.value(f"mul <{lanes} x i64> {strides}, {_iota(lanes)}")
         pointers = b.value(f"getelementptr {FLOATS[dtype]}, ptr {pointer}, <{lanes} x i64> {offsets}")
         every = self.lanes_below(lanes) if mask is None else mask
         loaded = b.call(
@@ -105,24 +110,27 @@ class VectorWriter:
         """Write all lanes from the pointer on."""
         self.builder.emit(f"store {self.vector} {vector}, ptr {pointer}, align 4")
 
-    def shuffle(self, a: str, b: str, order: Sequence[int]) -> str:
-        """Return lanes of a (numbers below `lanes`) and b (the others) in this order."""
+    def shuffle(self, a: str, b: str, order: Sequence[int], kind: str = "") -> str:
+        """Return lanes of a (numbers below its length) and b (the others) in this order; both are of type `kind`."""
         text = ", ".join(f"i32 {lane}" for lane in order)
-        return self.builder.value(f"shufflevector {self.vector} {a}, {self.vector} {b}, <{len(order)} x i32> <{text}>")
+        kind = kind or self.vector
+        return self.builder.value(f"shufflevector {kind} {a}, {kind} {b}, <{len(order)} x i32> <{text}>")
 
-    def transpose(self, block: Sequence[str]) -> list[str]:
-        """Return the transposed square of `lanes` vectors."""
-        vectors, lanes = list(block), self.lanes
-        half = lanes // 2
-        while half:
-            low = [lane if lane & half == 0 else lane - half + lanes for lane in range(lanes)]
-            high = [lane + half if lane & half == 0 else lane + lanes for lane in range(lanes)]
-            for index in range(lanes):
-                if index & half == 0:
-                    a, b = vectors[index], vectors[index + half]
-                    vectors[index], vectors[index + half] = self.shuffle(a, b, low), self.shuffle(a, b, high)
-            half //= 2
-        return vectors
+    def transpose(self, columns: Sequence[str]) -> list[str]:
+        """Return the four vectors of the rows of `lanes` columns of four elements each."""
+        parts, size = [list(columns[first::4]) for first in range(4)], 4
+        while size < self.lanes:
+            kind = f"<{size} x {self.scalar}>"
+            whole = range(2 * size)
+            parts = [[self.shuffle(a, b, whole, kind) for a, b in zip(p[::2], p[1::2])] for p in parts]
+            size *= 2
+        first, second, third, fourth = (p[0] for p in parts)
+        low = [first + k + side for first in range(0, self.lanes, 4) for k in (0, 1) for side in (0, self.lanes)]
+        high = [lane + 2 for lane in low]
+        front = [first + k + side for first in range(0, self.lanes, 4) for side in (0, self.lanes) for k in (0, 1)]
+        back = [lane + 2 for lane in front]
+        halves = [(self.shuffle(first, second, o), self.shuffle(third, fourth, o)) for o in (low, high)]
+        return [self.shuffle(a, b, order) for a, b in halves for order in (front, back)]
 
     def sum_lanes(self, vectors: Sequence[str]) -> str:
         """Return the sums over the lanes of up to `lanes` vectors, one in each lane, in order.
@@ -153,24 +161,22 @@ class VectorWriter:
         high = [start + half + lane for start in starts for lane in range(half)]
         return self.add(self.shuffle(a, b, low), self.shuffle(a, b, high))
 
-    def lanes_below(self, count: Operand) -> str:
-        """Return the mask of the lanes whose number is less than count."""
+    def lanes_below(self, count: Operand, lanes: int = 0) -> str:
+        """Return the mask of the lanes whose number is less than count; of the writer's lanes, unless told."""
+        lanes = lanes or self.lanes
         if isinstance(count, int):
-            return "<" + ", ".join(f"i1 {'true' if lane < count else 'false'}" for lane in range(self.lanes)) + ">"
-        return self._compare_lanes("sgt", count)
+            return "<" + ", ".join(f"i1 {'true' if lane < count else 'false'}" for lane in range(lanes)) + ">"
+        return self._compare_lanes("sgt", count, lanes)
 
     def lanes_from(self, count: Operand) -> str:
         """Return the mask of the lanes whose number is not less than count."""
-        return self._compare_lanes("sle", count)
+        return self._compare_lanes("sle", count, self.lanes)
 
-    def _compare_lanes(self, relation: str, count: Operand) -> str:
-        b, kind = self.builder, f"<{self.lanes} x i64>"
+    def _compare_lanes(self, relation: str, count: Operand, lanes: int) -> str:
+        b, kind = self.builder, f"<{lanes} x i64>"
         single = b.value(f"insertelement {kind} poison, i64 {count}, i64 0")
-        counts = b.value(f"shufflevector {kind} {single}, {kind} poison, <{self.lanes} x i32> zeroinitializer")
-        return b.value(f"icmp {relation} {kind} {counts}, {self._iota('i64')}")
-
-    def _iota(self, element: str) -> str:
-        return "<" + ", ".join(f"{element} {lane}" for lane in range(self.lanes)) + ">"
+        counts = b.value(f"shufflevector {kind} {single}, {kind} poison, <{lanes} x i32> zeroinitializer")
+        return b.value(f"icmp {relation} {kind} {counts}, {_iota(lanes)}")
 
     def _widen(self, value: str, dtype: str, form: str) -> str:
         if dtype == self.dtype:
@@ -182,12 +188,11 @@ class VectorWriter:
 class TileShape:
     """Registers of a tile: `rows x vectors` accumulators, times `chains` partial sums that hide the latency of few.
 
-    `unroll` is the number of depth steps an iteration, a multiple of `chains`.
+    An iteration is one step of the depth a chain: more steps were no faster, and are code to compile.
     """
 
     rows: int
     vectors: int
-    unroll: int = 4
     chains: int = 1
 
 
@@ -206,7 +211,7 @@ def emit_tile(
     vector whose lane is off are not read. `initial` are accumulators to go on from; without them they start at zero.
     """
     b = w.builder
-    rows, vectors, unroll, chains = shape.rows, shape.vectors, shape.unroll, shape.chains
+    rows, vectors, chains = shape.rows, shape.vectors, shape.chains
     row_offsets = [b.multiply(left.rows, row) for row in range(rows)]
     element, column_element = FLOATS[left.dtype], FLOATS[right.dtype]
 
@@ -249,15 +254,15 @@ def emit_tile(
     zeros = ["zeroinitializer"] * (rows * vectors * chains)
     start = [left.pointer, right.pointer, *([*initial, *zeros[len(initial) :]] if initial is not None else zeros)]
     kinds = ["ptr", "ptr"] + [w.vector] * (len(start) - 2)
-    main = b.subtract(depth, b.remainder(depth, unroll))
+    main = b.subtract(depth, b.remainder(depth, chains))
     state = start
     if main != 0:
-        with b.loop(0, main, unroll, list(zip(kinds, start))) as loop:
-            loop.next = steps(list(loop.carried), unroll)
+        with b.loop(0, main, chains, list(zip(kinds, start))) as loop:
+            loop.next = steps(list(loop.carried), chains)
         state = loop.results
     if isinstance(depth, int) and isinstance(main, int):
         state = steps(state, depth - main) if depth > main else state
-    else:
+    elif main != depth:
         with b.loop(main, depth, 1, list(zip(kinds, state))) as loop:
             loop.next = steps(list(loop.carried), 1)
         state = loop.results
@@ -278,25 +283,48 @@ def emit_dots(
     """Emit the dot products of one row with `columns` columns (at most `lanes`); return them, one in each lane.
 
     `left` points at (row, 0), `right` at (0, first column). Columns beyond `last`, where given, read the last one.
+    Four columns at a time are few enough streams for a processor to read ahead.
     """
-    b = w.builder
-    chains = 1 if columns >= 8 else 4
-    starts: list[Operand] = [
-        b.multiply(column if last is None else b.minimum(column, last), right.columns) for column in range(columns)
-    ]
+    b, lanes = w.builder, w.lanes
+    width = min(4, columns)
+    if columns == width:
+        element = FLOATS[right.dtype]
+        starts = [b.gep(right.pointer, b.multiply(column, right.columns), element) for column in range(columns)]
+        return _dots(w, left, starts, right, depth)
+    if last is None and columns % width:
+        last = columns - 1
+    count = -(-columns // width)
+    with b.loop(0, count, 1, [(w.vector, "zeroinitializer")]) as loop:
+        pointers = []
+        for column in range(width):
+            position = b.add(b.multiply(loop.index, width), column)
+            inside = position if last is None else b.minimum(position, last)
+            pointers.append(b.gep(right.pointer, b.multiply(inside, right.columns), FLOATS[right.dtype]))
+        sums = _dots(w, left, pointers, right, depth)
+        # The results of earlier columns move down, so that after the last columns all are in order.
+        loop.next = [w.shuffle(loop.carried[0], sums, [*range(width, lanes), *range(lanes, lanes + width)])]
+    result = loop.results[0]
+    unused = lanes - count * width
+    return result if unused == 0 else w.shuffle(result, "poison", [(lane + unused) % lanes for lane in range(lanes)])
+
+
+def _dots(w: VectorWriter, left: Strided, starts: Sequence[str], right: Strided, depth: Operand) -> str:
+    """Emit the dot products of one row with few columns, which start at `starts`."""
+    b, columns = w.builder, len(starts)
     element, column_element = FLOATS[left.dtype], FLOATS[right.dtype]
+    chains = 2 if columns == 4 else 4
 
     def step(at: Operand, sums: list[str], chain: int, mask: str | None) -> None:
         a = w.gather(b.gep(left.pointer, b.multiply(at, left.columns), element), left.columns, left.dtype, mask)
-        source = b.gep(right.pointer, b.multiply(at, right.rows), column_element)
-        for column in range(columns):
-            loaded = w.gather(b.gep(source, starts[column], column_element), right.rows, right.dtype, mask)
+        offset = b.multiply(at, right.rows)
+        for column, start in enumerate(starts):
+            loaded = w.gather(b.gep(start, offset, column_element), right.rows, right.dtype, mask)
             position = chain * columns + column
             sums[position] = w.multiply_add(a, loaded, sums[position])
 
     sums = ["zeroinitializer"] * (columns * chains)
     main: Operand = 0
-    for block in sorted({chains, 1}, reverse=True):
+    for block in (chains, 1):
         low, main = main, b.subtract(depth, b.remainder(depth, block * w.lanes))
         if low == main:
             continue
@@ -308,3 +336,7 @@ def emit_dots(
     if main != depth:
         step(main, sums, 0, w.lanes_below(b.subtract(depth, main)))
     return w.sum_lanes(_join_chains(w, sums, chains))
+
+
+def _iota(lanes: int) -> str:
+    return "<" + ", ".join(f"i64 {lane}" for lane in range(lanes)) + ">"

@@ -44,41 +44,24 @@ def pack_panel(
 def _pack_transposed(
     w: VectorWriter, right: Strided, depth: Operand, columns: Operand, vectors: int, packed: str
 ) -> None:
-    """Copy a panel whose columns are contiguous, in squares of lanes x lanes."""
+    """Copy a panel whose columns are contiguous, four rows of the depth at a time.
+
+    Vectors of which no column is left are not written. Rows up to the next multiple of four are zeros.
+    """
     b, lanes = w.builder, w.lanes
     element, width = FLOATS[right.dtype], vectors * lanes
-    last = b.subtract(columns, 1)
-    starts = []
-    for column in range(width):
+    squares = b.minimum(b.divide(b.add(columns, lanes - 1), lanes), vectors)
+    with b.loop(0, squares, 1) as across:
+        first = b.multiply(across.index, lanes)
+        last = b.subtract(b.subtract(columns, first), 1)
+        source = b.gep(right.pointer, b.multiply(first, right.columns), element)
         # Columns beyond the last read the last one again.
-        if isinstance(columns, int):
-            inside: Operand = min(column, columns - 1)
-        else:
-            inside = b.minimum(column, last)
-        starts.append(b.multiply(inside, right.columns))
-    main = b.subtract(depth, b.remainder(depth, lanes))
-
-    def square(row: Operand, vector: int, mask: str | None) -> None:
-        source = b.gep(right.pointer, row, element)
-        block = [
-            w.load(b.gep(source, start, element), right.dtype, mask)
-            for start in starts[vector * lanes : (vector + 1) * lanes]
-        ]
-        target = b.gep(packed, b.add(b.multiply(row, width), vector * lanes), w.scalar)
-        for index, transposed in enumerate(w.transpose(block)):
-            w.store(transposed, b.gep(target, index * width, w.scalar))
-
-    if main != 0:
-        with b.loop(0, main, lanes) as row:
-            for vector in range(vectors):
-                square(row.index, vector, None)
-    if main == depth:
-        return
-    mask = w.lanes_below(b.subtract(depth, main))
-    if isinstance(depth, int):
-        for vector in range(vectors):
-            square(main, vector, mask)
-        return
-    with b.when(b.compare("slt", main, depth)):
-        for vector in range(vectors):
-            square(main, vector, mask)
+        starts = [b.multiply(b.minimum(column, last), right.columns) for column in range(lanes)]
+        target = b.gep(packed, first, w.scalar)
+        with b.loop(0, depth, 4) as along:
+            start = b.gep(source, along.index, element)
+            is_whole = isinstance(depth, int) and depth % 4 == 0
+            mask = None if is_whole else w.lanes_below(b.subtract(depth, along.index), 4)
+            block = [w.load(b.gep(start, offset, element), right.dtype, mask, 4) for offset in starts]
+            for index, transposed in enumerate(w.transpose(block)):
+                w.store(transposed, b.gep(target, b.multiply(b.add(along.index, index), width), w.scalar))
