@@ -44,7 +44,8 @@ class Function:
         feed_dict: Mapping[Tensor, Any] | None = None,
         fetches: Sequence[Any] | Any = (),
     ) -> None:
-        for what, given in (("inputs", inputs), ("outputs", outputs), ("updates", updates or ())):
+        updates = () if updates is None else updates
+        for what, given in (("inputs", inputs), ("outputs", outputs), ("updates", updates)):
             if not isinstance(given, (list, tuple)):
                 raise TypeError(f"`{what}` of a backend function should be a list or tuple, not {type(given).__name__}")
         self.inputs = list(inputs)
@@ -52,7 +53,7 @@ class Function:
         self.name = name
         self.feed_dict = feed_dict if feed_dict is not None else {}
         fetched = fetches if isinstance(fetches, list) else [fetches] if isinstance(fetches, Tensor) else list(fetches)
-        self._updates = _merge([*(updates or ()), *(f for f in fetched if isinstance(f, tuple))])
+        self._updates = _merge([*updates, *(f for f in fetched if isinstance(f, tuple))])
         self._output_nodes = [as_node(o) for o in self.outputs]
         self._phase_position = next(
             (i for i, x in enumerate(self.inputs) if not isinstance(x, Tensor) or phase.is_phase(x.node)), None

@@ -93,7 +93,9 @@ def shape(x: Any) -> SymbolicShape:
 
 def concatenate(tensors: Sequence[Any], axis: int = -1) -> Tensor:
     """Return the tensors joined along an axis they have."""
-    return Tensor(ops.concatenate([as_node(t) for t in tensors], axis))
+    joined = Tensor(ops.concatenate([as_node(t) for t in tensors], axis))
+    joined.is_sparse = all(isinstance(t, Tensor) and t.is_sparse for t in tensors)
+    return joined
 
 
 def stack(x: Sequence[Any], axis: int = 0) -> Tensor:

@@ -44,6 +44,7 @@ class Tensor:
     __array_ufunc__ = None  # a NumPy array on the left of an operator leaves it to the tensor
 
     _keras_history: Any
+    is_sparse = False  # set where Keras's TensorFlow backend would hold a sparse tensor; values are dense all the same
 
     def __init__(self, node: Node, name: str | None = None) -> None:
         self.node = node

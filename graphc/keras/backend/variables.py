@@ -28,10 +28,11 @@ def variable(value: Any, dtype: str | None = None, name: str | None = None, cons
     """
     if isinstance(value, (Tensor, Node)):
         value = graph.evaluate_node(as_node(value))
-    elif hasattr(value, "tocoo"):
-        value = value.toarray()
     full_name = scoped_name(name, "Variable")
-    return Variable(State(value, full_name.removesuffix(":0"), dtype or floatx()), full_name, constraint)
+    dense = value.toarray() if hasattr(value, "tocoo") else value
+    made = Variable(State(dense, full_name.removesuffix(":0"), dtype or floatx()), full_name, constraint)
+    made.is_sparse = dense is not value
+    return made
 
 
 def constant(
@@ -53,15 +54,17 @@ def placeholder(
 ) -> Tensor:
     """Return a tensor that stands for an array given at each call.
 
-    `shape` has None for sizes known at run time only; `ndim` alone makes them all so. `sparse` is accepted: the values
-    are fed dense. Raises ValueError where neither is given.
+    `shape` has None for sizes known at run time only; `ndim` alone makes them all so. With `sparse`, SciPy sparse
+    matrices are fed; they are made dense. Raises ValueError where neither is given.
     """
     if shape is None:
         if ndim is None:
             raise ValueError("K.placeholder needs `shape` or `ndim`")
         shape = (None,) * ndim
     full_name = f"{name}:0" if name else f"Placeholder_{get_uid('Placeholder')}:0"
-    return Tensor(graphc.placeholder(tuple(shape), dtype or floatx(), full_name.removesuffix(":0")), full_name)
+    made = Tensor(graphc.placeholder(tuple(shape), dtype or floatx(), full_name.removesuffix(":0")), full_name)
+    made.is_sparse = sparse
+    return made
 
 
 def is_placeholder(x: Any) -> bool:
@@ -87,13 +90,13 @@ def is_keras_tensor(x: Any) -> bool:
 
 
 def is_sparse(tensor: Any) -> bool:
-    """Return False: every tensor is dense."""
-    return False
+    """Tell whether the tensor stands for a sparse one. Its values are stored and computed dense."""
+    return isinstance(tensor, Tensor) and tensor.is_sparse
 
 
 def to_dense(tensor: Tensor) -> Tensor:
-    """Return the tensor, which is dense."""
-    return tensor
+    """Return the tensor as one that does not stand for a sparse one."""
+    return Tensor(tensor.node) if is_sparse(tensor) else tensor
 
 
 def int_shape(x: Any) -> tuple[int | None, ...]:
