@@ -17,17 +17,22 @@ from graphc.keras.models import Sequential
 from graphc.keras.utils import to_categorical
 
 
+def build_model():
+    model = Sequential(name="digits_mlp")
+    model.add(Dense(128, activation="relu", input_shape=(64,), name="hidden"))
+    model.add(Dropout(0.2, name="dropout"))
+    model.add(Dense(10, activation="softmax", name="classes"))
+    model.compile(loss="categorical_crossentropy", optimizer="rmsprop", metrics=["accuracy"])
+    return model
+
+
 def main(picture="digits_mlp.svg"):
     np.random.seed(1337)
     (x_train, y_train), (x_test, y_test) = digits.load_data()
     x_train = x_train.reshape(-1, 64).astype("float32") / 16
     x_test = x_test.reshape(-1, 64).astype("float32") / 16
 
-    model = Sequential(name="digits_mlp")
-    model.add(Dense(128, activation="relu", input_shape=(64,), name="hidden"))
-    model.add(Dropout(0.2, name="dropout"))
-    model.add(Dense(10, activation="softmax", name="classes"))
-    model.compile(loss="categorical_crossentropy", optimizer="rmsprop", metrics=["accuracy"])
+    model = build_model()
     model.summary()
 
     model.fit(
