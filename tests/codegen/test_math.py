@@ -30,7 +30,9 @@ def apply(
     result = dtype or names[0]
     i = symbolic.symbol("i", size)
     loads: tuple[Expr, ...] = tuple(Load(f"p{k}", i, name) for k, name in enumerate(names))
-    body = For(Symbol("i", size), size, (Store("out", i, Call(primitive, loads, result)),), parallel=True, vector=vector)
+    body = For(
+        Symbol("i", size), size, (Store("out", i, Call(primitive, loads, result)),), parallel=True, vector=vector
+    )
     parameters = tuple(Parameter(f"p{k}", name) for k, name in enumerate(names))
     kernel = LoopKernel((*parameters, Parameter("out", result, writable=True)), (), (body,))
     memory = {f"p{k}": a for k, a in enumerate(operands)} | {"out": np.zeros(size, dtypes.numpy_dtype(result))}
@@ -106,7 +108,7 @@ def test_error_in_units(primitive: str, dtype: str, vector: bool) -> None:
         x = np.concatenate([np.abs(x), 1 + rng.uniform(-1e-3, 1e-3, 999), -rng.uniform(0, 1, 999)])
     if high == 1.0:
         x = np.concatenate([np.clip(x, -1, 1), 1 - spread(1e-7, 0.1, 9999, rng) ** 2])
-    x = x[: 100_003].astype(dtype)
+    x = x[:100_003].astype(dtype)
     found = apply(primitive, x, vector=vector)
     assert units(found, evaluate(x)) <= (limit32 if dtype == "float32" else limit64)
 
