@@ -32,8 +32,8 @@ class Blocking:
     """The decisions for one kernel.
 
     Rows come in panels of `tile.rows` (`panels` of them, where the rows are static; `last_rows` is then the height of
-    a shorter last one, 0 for none). Rows that panels leave over, or few rows altogether, go through the tiles of
-    `rest`, each as often as it fits, or through dot products where `dot` is set. `tile` is None where there are no panels.
+    a shorter last one, 0 for none); `tile` is None where there are no panels. Rows that panels leave over, or few rows
+    altogether, go through the tiles of `rest`, each as often as it fits, or through dot products where `dot` is set.
 
     `pack_right` tells whether panels of the right operand are copied: always, never ("") or for many rows.
     `block_depth` tells whether the depth may exceed `depth_block`; tiles are then kept in blocks of
@@ -73,7 +73,7 @@ def choose_blocking(
         return Blocking(None, None, 0, (), dot=True)
     few = 6 if by_dots else 8
     if isinstance(rows, int) and rows <= few:
-        heights = [] if by_dots else _even_parts(rows, 8 if registers >= 32 else 4)
+        heights = {} if by_dots else dict.fromkeys(_even_parts(rows, 8 if registers >= 32 else 4))
         return Blocking(
             None, None, 0, tuple(wide_tile(h, columns, lanes, registers) for h in dict.fromkeys(heights)), by_dots
         )
@@ -86,8 +86,7 @@ def choose_blocking(
         panels = -(-rows // tile.rows)
         last_rows = rows % tile.rows
     elif not by_dots:
-        heights = [4, 1] if tile.rows > 4 else [1]
-        rest = tuple(wide_tile(h, columns, lanes, registers) for h in heights)
+        rest = tuple(wide_tile(h, columns, lanes, registers) for h in ((4, 1) if tile.rows > 4 else (1,)))
     depth_block = min(depth, DEPTH_BLOCK) if isinstance(depth, int) else DEPTH_BLOCK
     row_panels, column_panels = ROW_BLOCK // tile.rows, COLUMN_BLOCK // (tile.vectors * lanes)
     if panels is not None:

@@ -40,10 +40,40 @@ class _Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class _Extents:
+class _Matrices:
+    """The operands of one product, or of a block of its depth, and its extents."""
+
+    left: Strided
+    right: Strided
     rows: Operand
     columns: Operand
     depth: Operand
+
+    def part(self, b: FunctionBuilder, row: Operand = 0, column: Operand = 0, depth: Operand = 0) -> _Matrices:
+        """Return the product with pointers moved to a row, a column and a depth; extents stay."""
+        left = b.add(b.multiply(row, self.left.rows), b.multiply(depth, self.left.columns))
+        right = b.add(b.multiply(column, self.right.columns), b.multiply(depth, self.right.rows))
+        return replace(
+            self,
+            left=replace(self.left, pointer=b.gep(self.left.pointer, left, FLOATS[self.left.dtype])),
+            right=replace(self.right, pointer=b.gep(self.right.pointer, right, FLOATS[self.right.dtype])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a tile's results go: its first row and column, the columns that remain from there with their masks.
+
+    `saved` is where its accumulators may be kept; `block` tells whether the depth is in blocks, and if so whether
+    this is the first and whether it is the last.
+    """
+
+    row: Operand
+    column: Operand
+    remaining: Operand
+    masks: Sequence[str | None]
+    saved: str = "%scratch"
+    block: tuple[str, str] | None = None
 
 
 def emit_contract_kernel(kernel: ContractKernel, name: str, target: Target) -> FunctionText:
@@ -81,6 +111,9 @@ def _problem(kernel: ContractKernel, target: Target) -> _Problem:
         itemsize(kernel.dtype),
         target,
     )
+    if blocking.pack_right == "many" and kernel.right.dtype != kernel.dtype:
+        # A panel's dtype must not depend on whether it was copied.
+        blocking = replace(blocking, pack_right="")
     return _Problem(kernel, left, right, blocking)
 
 
@@ -144,15 +177,16 @@ class _Emitter:
         kernel = self.kernel
         if any(extent == 0 for _, extent in (*kernel.batch, kernel.row, kernel.column)):
             return self.builder.finish("void")
-        extents = _Extents(*(self.expressions.dim(axis[1]) for axis in (kernel.row, kernel.column, kernel.depth)))
-        if not kernel.batch:
-            with self.expressions.scope():
-                self._matrix(extents)
+        # Sizes are read once, ahead of all loops.
+        self.extents = [self.expressions.dim(extent) for _, extent in (kernel.row, kernel.column, kernel.depth)]
+        if kernel.batch:
+            self._batches()
         else:
-            self._batches(extents)
+            with self.expressions.scope():
+                self._product()
         return self.builder.finish("void")
 
-    def _batches(self, extents: _Extents) -> None:
+    def _batches(self) -> None:
         """Loop over the matrices: a share of them for each thread where there are enough, else all."""
         b, kernel = self.builder, self.kernel
         sizes = [self.expressions.dim(extent) for _, extent in kernel.batch]
@@ -179,7 +213,7 @@ class _Emitter:
                     self.expressions.bind(symbol, position)
                 # What depends on the batch alone goes ahead of the tiles, inside the loop.
                 with self.expressions.scope():
-                    self._matrix(extents)
+                    self._product()
 
     def _per_thread(self, total: Operand, threads: Operand) -> Operand:
         """Return the share of a thread, rounded up. Totals are below 2**32: short division compiles to little code."""
@@ -210,166 +244,125 @@ class _Emitter:
         merged = [b.value(f"phi i64 [{a}, %{before}], [{c}, %{several}]") for a, c in zip(whole, chosen)]
         return merged[0], merged[1], merged[2], merged[3]
 
-    def _matrix(self, extents: _Extents) -> None:
+    def _operand(self, load: Load, strides: tuple[Dim, Dim, Dim]) -> tuple[str, Operand, Operand]:
+        """Return the address of an operand's first element, its row's or column's distance and its depth's."""
+        rest, outer, depth = (self.expressions.dim(stride) for stride in strides)
+        return self.builder.gep(self.pointers[load.buffer], rest, FLOATS[load.dtype]), outer, depth
+
+    def _product(self) -> None:
         """Write one matrix product: whole panels, then the rows that are left."""
-        b, problem, blocking = self.builder, self.problem, self.blocking
-
-        def operand(load: Load, strides: tuple[Dim, Dim, Dim], depth_first: bool) -> Strided:
-            rest, outer, depth = (self.expressions.dim(stride) for stride in strides)
-            pointer = b.gep(self.pointers[load.buffer], rest, FLOATS[load.dtype])
-            rows, columns = (depth, outer) if depth_first else (outer, depth)
-            return Strided(pointer, rows, columns, load.dtype)
-
-        left = operand(self.kernel.left, problem.left, depth_first=False)
-        right = operand(self.kernel.right, problem.right, depth_first=True)
+        b, kernel, blocking = self.builder, self.kernel, self.blocking
+        pointer, outer, inner = self._operand(kernel.left, self.problem.left)
+        left = Strided(pointer, outer, inner, kernel.left.dtype)
+        pointer, outer, inner = self._operand(kernel.right, self.problem.right)
+        right = Strided(pointer, inner, outer, kernel.right.dtype)
+        rows, columns, depth = self.extents
+        product = _Matrices(left, right, rows, columns, depth)
         done: Operand = 0
         if blocking.tile is not None:
-            if blocking.panels is not None:
-                panels, done = blocking.panels, extents.rows
-            else:
-                panels = b.divide(extents.rows, blocking.tile.rows)  # type: ignore[assignment]
-                done = b.multiply(panels, blocking.tile.rows)
-            self._column_blocks(left, right, extents, panels)
+            panels = b.divide(rows, blocking.tile.rows) if blocking.panels is None else blocking.panels
+            done = rows if blocking.panels is not None else b.multiply(panels, blocking.tile.rows)
+            self._blocks(product, panels)
         if blocking.dot:
-            self._dots(left, right, extents, done)
+            self._dots(product, done)
             return
         for tile in blocking.rest:
-            remaining = b.subtract(extents.rows, done)
+            remaining = b.subtract(rows, done)
             stop = b.add(done, b.subtract(remaining, b.remainder(remaining, tile.rows)))
             with b.loop(done, stop, tile.rows) as row:
-                self._wide(tile, left, right, extents, row.index)
+                self._wide(tile, product, row.index)
             done = stop
 
     # Panels
 
-    def _column_blocks(self, left: Strided, right: Strided, extents: _Extents, panels: Operand) -> None:
+    def _blocks(self, product: _Matrices, panels: Operand) -> None:
+        """Write all row panels, in blocks where the depth may be long."""
         b, blocking = self.builder, self.blocking
         assert blocking.tile is not None
         width = blocking.tile.vectors * self.target.lanes
-        columns = b.divide(b.add(extents.columns, width - 1), width)
+        columns = b.divide(b.add(product.columns, width - 1), width)
         row_low, row_high, column_low, column_high = self._split(panels, columns)
         if not blocking.block_depth:
-            self._depth_blocks(left, right, extents, panels, (row_low, row_high), (column_low, column_high))
+            self._panels(product, panels, (row_low, row_high), (column_low, column_high))
             return
         column_step, row_step = blocking.column_panels, blocking.row_panels
-        with b.loop(column_low, column_high, column_step) as column, b.loop(row_low, row_high, row_step) as row:
-            self._depth_blocks(
-                left,
-                right,
-                extents,
-                panels,
-                (row.index, b.minimum(b.add(row.index, row_step), row_high)),
-                (column.index, b.minimum(b.add(column.index, column_step), column_high)),
-            )
-
-    def _depth_blocks(
-        self,
-        left: Strided,
-        right: Strided,
-        extents: _Extents,
-        panels: Operand,
-        rows: tuple[Operand, Operand],
-        columns: tuple[Operand, Operand],
-    ) -> None:
-        b, blocking = self.builder, self.blocking
-        if not blocking.block_depth:
-            self._panels(left, right, extents, panels, rows, columns, extents.depth, None)
-            return
-        # Blocks of equal depth, in whole vectors: a short last one would not be worth its packing.
-        count = b.divide(b.add(extents.depth, blocking.depth_block - 1), blocking.depth_block)
-        step = b.divide(b.add(extents.depth, b.subtract(count, 1)), b.maximum(count, 1))
+        # Blocks of equal depth, in whole vectors. An empty depth still has one block, of no products.
+        count = b.maximum(b.divide(b.add(product.depth, blocking.depth_block - 1), blocking.depth_block), 1)
+        share = b.divide(b.add(product.depth, b.subtract(count, 1)), count)
         lanes = self.target.lanes
-        step = b.multiply(b.divide(b.add(step, lanes - 1), lanes), lanes)
-        # An empty depth still has one block, of no products.
-        with b.loop(0, b.maximum(count, 1), 1) as block:
-            start = b.multiply(block.index, step)
-            depth = b.maximum(b.minimum(b.subtract(extents.depth, start), step), 0)
-            first = b.compare("eq", block.index, 0)
-            last = b.compare("sge", b.add(block.index, 1), count)
-            self._panels(
-                replace(left, pointer=b.gep(left.pointer, b.multiply(start, left.columns), FLOATS[left.dtype])),
-                replace(right, pointer=b.gep(right.pointer, b.multiply(start, right.rows), FLOATS[right.dtype])),
-                extents,
-                panels,
-                rows,
-                columns,
-                depth,
-                (first, last),
-            )
+        share = b.multiply(b.divide(b.add(share, lanes - 1), lanes), lanes)
+        with b.loop(column_low, column_high, column_step) as column, b.loop(row_low, row_high, row_step) as row:
+            rows = row.index, b.minimum(b.add(row.index, row_step), row_high)
+            columns_here = column.index, b.minimum(b.add(column.index, column_step), column_high)
+            with b.loop(0, count, 1) as block:
+                start = b.multiply(block.index, share)
+                depth = b.maximum(b.minimum(b.subtract(product.depth, start), share), 0)
+                first = b.compare("eq", block.index, 0)
+                last = b.compare("eq", b.add(block.index, 1), count)
+                part = replace(product.part(b, depth=start), depth=depth)
+                self._panels(part, panels, rows, columns_here, (first, last))
 
     def _panels(
         self,
-        left: Strided,
-        right: Strided,
-        extents: _Extents,
+        product: _Matrices,
         panels: Operand,
         rows: tuple[Operand, Operand],
         columns: tuple[Operand, Operand],
-        depth: Operand,
-        block: tuple[str, str] | None,
+        block: tuple[str, str] | None = None,
     ) -> None:
-        """Write the panels of a block; `block` is (is the first of the depth, is the last)."""
+        """Write the tiles of ranges of row and column panels."""
         b, blocking, w = self.builder, self.blocking, self.writer
         tile = blocking.tile
         assert tile is not None
-        width = tile.vectors * self.target.lanes
-        row_low, row_high = rows
-        with b.loop(columns[0], columns[1], 1) as column:
-            first_column = b.multiply(column.index, width)
-            remaining = b.subtract(extents.columns, first_column)
-            masks = self._masks(extents.columns, remaining, tile.vectors)
-            pointer = b.gep(right.pointer, b.multiply(first_column, right.columns), FLOATS[right.dtype])
-            panel = replace(right, pointer=pointer)
-            reading = masks
-            if blocking.pack_right:
-                panel = self._pack(panel, depth, remaining, masks, b.subtract(row_high, row_low))
-                if blocking.pack_right == "always":
-                    reading = [None] * tile.vectors
+        width = tile.vectors * w.lanes
+        with b.loop(*columns, 1) as across:
+            column = b.multiply(across.index, width)
+            remaining = b.subtract(product.columns, column)
+            masks = self._masks(product.columns, remaining, tile.vectors)
+            part = product.part(b, column=column)
+            part, reading = self._packed(part, remaining, masks, b.subtract(rows[1], rows[0]))
 
-            def emit(shape: TileShape, row: Operand) -> None:
-                start = b.gep(left.pointer, b.multiply(b.multiply(row, tile.rows), left.rows), FLOATS[left.dtype])
+            def emit(shape: TileShape, panel: Operand) -> None:
+                row = b.multiply(panel, tile.rows)
                 slot: Operand = 0
                 if block is not None:
-                    across = b.multiply(b.subtract(row, row_low), blocking.column_panels)
-                    slot = b.add(across, b.subtract(column.index, columns[0]))
+                    down = b.multiply(b.subtract(panel, rows[0]), blocking.column_panels)
+                    slot = b.add(down, b.subtract(across.index, columns[0]))
                 saved = b.gep("%scratch", b.multiply(slot, tile.rows * width), w.scalar)
-                at = (b.multiply(row, tile.rows), first_column)
-                self._tile(
-                    shape, replace(left, pointer=start), panel, depth, reading, masks, remaining, at, saved, block
-                )
+                place = _Place(row, column, remaining, masks, saved, block)
+                self._tile(shape, part.part(b, row=row), reading, place)
 
-            whole = row_high
+            whole = b.minimum(rows[1], b.subtract(panels, 1)) if blocking.last_rows else rows[1]
+            with b.loop(rows[0], whole, 1) as down:
+                emit(tile, down.index)
             if blocking.last_rows:
-                assert blocking.panels is not None
-                whole = b.minimum(row_high, blocking.panels - 1)
-            with b.loop(row_low, whole, 1) as row:
-                emit(tile, row.index)
-            if blocking.last_rows:
-                with b.when(b.compare("eq", row_high, panels)):
+                with b.when(b.compare("eq", rows[1], panels)):
                     emit(replace(tile, rows=blocking.last_rows), b.subtract(panels, 1))
 
-    def _pack(
-        self, panel: Strided, depth: Operand, remaining: Operand, masks: Sequence[str | None], rows: Operand
-    ) -> Strided:
-        """Write the copy of a panel and return it; or, for few rows, the panel as it is."""
+    def _packed(
+        self, part: _Matrices, remaining: Operand, masks: Sequence[str | None], rows: Operand
+    ) -> tuple[_Matrices, Sequence[str | None]]:
+        """Write the copy of a panel, or for few rows nothing; return what tiles read, and the masks to read it with."""
         b, w, blocking = self.builder, self.writer, self.blocking
         assert blocking.tile is not None
-        vectors = blocking.tile.vectors
+        if not blocking.pack_right:
+            return part, masks
+        vectors, panel = blocking.tile.vectors, part.right
         packed = b.gep("%scratch", _tile_bytes(self.problem, self.target), "i8")
         copy = Strided(packed, vectors * w.lanes, 1, w.dtype)
         if blocking.pack_right == "always":
-            pack_panel(w, panel, depth, remaining, vectors, masks, packed)
-            return copy
+            pack_panel(w, panel, part.depth, remaining, vectors, masks, packed)
+            return replace(part, right=copy), [None] * vectors
         before, many, joined = b.block, b.label("many"), b.label("joined")
         b.branch_if(b.compare("sge", rows, PACKING_ROWS // blocking.tile.rows), many, joined)
         b.begin(many)
-        pack_panel(w, panel, depth, remaining, vectors, masks, packed)
+        pack_panel(w, panel, part.depth, remaining, vectors, masks, packed)
         after = b.block
         b.branch(joined)
         b.begin(joined)
         pointer = b.value(f"phi ptr [{panel.pointer}, %{before}], [{packed}, %{after}]")
         distance = b.value(f"phi i64 [{panel.rows}, %{before}], [{copy.rows}, %{after}]")
-        return Strided(pointer, distance, 1, w.dtype)
+        return replace(part, right=Strided(pointer, distance, 1, w.dtype)), masks
 
     def _masks(self, columns: Operand, remaining: Operand, vectors: int) -> list[str | None]:
         """Return the mask of each vector of a panel; None for each where panels fill the columns."""
@@ -378,33 +371,23 @@ class _Emitter:
             return [None] * vectors
         return [self.writer.lanes_below(self.builder.subtract(remaining, vector * lanes)) for vector in range(vectors)]
 
-    def _tile(
-        self,
-        shape: TileShape,
-        left: Strided,
-        right: Strided,
-        depth: Operand,
-        reading: Sequence[str | None],
-        masks: Sequence[str | None],
-        remaining: Operand,
-        at: tuple[Operand, Operand],
-        saved: str,
-        block: tuple[str, str] | None = None,
-    ) -> None:
-        """Write a tile and its epilogue; `saved` is where its accumulators are kept between blocks of the depth."""
+    def _tile(self, shape: TileShape, product: _Matrices, reading: Sequence[str | None], place: _Place) -> None:
+        """Write a tile at the operands' pointers, and its epilogue."""
         b = self.builder
-        initial = None if block is None else self._resume(shape, saved, block[0])
-        sums = emit_tile(self.writer, shape, left, right, depth, reading, initial)
-        if block is None:
-            self._finish(shape, sums, masks, remaining, at, saved)
+        initial = None if place.block is None else self._resume(shape, place.saved, place.block[0])
+        sums = emit_tile(self.writer, shape, product.left, product.right, product.depth, reading, initial)
+        rows = [sums[start : start + shape.vectors] for start in range(0, len(sums), shape.vectors)]
+        at = place.row, place.column
+        if place.block is None:
+            self.epilogue.emit(rows, at, place.masks, place.remaining, place.saved)
             return
         final, unfinished, joined = b.label("final"), b.label("unfinished"), b.label("joined")
-        b.branch_if(block[1], final, unfinished)
+        b.branch_if(place.block[1], final, unfinished)
         b.begin(final)
-        self._finish(shape, sums, masks, remaining, at, saved)
+        self.epilogue.emit(rows, at, place.masks, place.remaining, place.saved)
         b.branch(joined)
         b.begin(unfinished)
-        save_tile(self.writer, sums, saved)
+        save_tile(self.writer, sums, place.saved)
         b.branch(joined)
         b.begin(joined)
 
@@ -414,62 +397,33 @@ class _Emitter:
         before, stored, start = b.block, b.label("stored"), b.label("start")
         b.branch_if(first, start, stored)
         b.begin(stored)
-        loaded = [
-            w.load(b.gep(saved, position * w.lanes, w.scalar), w.dtype)
-            for position in range(shape.rows * shape.vectors)
-        ]
+        loaded = [w.load(b.gep(saved, i * w.lanes, w.scalar), w.dtype) for i in range(shape.rows * shape.vectors)]
         b.branch(start)
         b.begin(start)
         return [b.value(f"phi {w.vector} [zeroinitializer, %{before}], [{x}, %{stored}]") for x in loaded]
 
-    def _finish(
-        self,
-        shape: TileShape,
-        sums: Sequence[str],
-        masks: Sequence[str | None],
-        remaining: Operand,
-        at: tuple[Operand, Operand],
-        saved: str,
-    ) -> None:
-        """Write the epilogue of a tile."""
-        rows = [sums[start : start + shape.vectors] for start in range(0, len(sums), shape.vectors)]
-        self.epilogue.emit(rows, at, masks, remaining, saved)
-
     # Few rows
 
-    def _wide(self, tile: TileShape, left: Strided, right: Strided, extents: _Extents, row: Operand) -> None:
+    def _wide(self, tile: TileShape, product: _Matrices, row: Operand) -> None:
         """Write `tile.rows` rows from `row` on, as wide tiles over all columns."""
         b = self.builder
         width = tile.vectors * self.target.lanes
-        panels = b.divide(b.add(extents.columns, width - 1), width)
-        _, _, low, high = self._split(1, panels)
-        start = b.gep(left.pointer, b.multiply(row, left.rows), FLOATS[left.dtype])
-        with b.loop(low, high, 1) as panel:
-            column = b.multiply(panel.index, width)
-            remaining = b.subtract(extents.columns, column)
-            masks = self._masks(extents.columns, remaining, tile.vectors)
-            source = b.gep(right.pointer, b.multiply(column, right.columns), FLOATS[right.dtype])
-            self._tile(
-                tile,
-                replace(left, pointer=start),
-                replace(right, pointer=source),
-                extents.depth,
-                masks,
-                masks,
-                remaining,
-                (row, column),
-                "%scratch",
-            )
+        _, _, low, high = self._split(1, b.divide(b.add(product.columns, width - 1), width))
+        with b.loop(low, high, 1) as across:
+            column = b.multiply(across.index, width)
+            remaining = b.subtract(product.columns, column)
+            masks = self._masks(product.columns, remaining, tile.vectors)
+            self._tile(tile, product.part(b, row, column), masks, _Place(row, column, remaining, masks))
 
-    def _dots(self, left: Strided, right: Strided, extents: _Extents, first_row: Operand) -> None:
-        """Write the rows from `first_row` on as dot products."""
+    def _dots(self, product: _Matrices, first_row: Operand) -> None:
+        """Write the rows from `first_row` on as dot products, a vector of results at a time."""
         b, w, lanes = self.builder, self.writer, self.target.lanes
-        columns = extents.columns
+        columns = product.columns
         group = min(columns, lanes) if isinstance(columns, int) else lanes
         groups = b.divide(b.add(columns, group - 1), group)
-        row_low, row_high, low, high = self._split(b.subtract(extents.rows, first_row), groups)
-        with b.loop(b.add(first_row, row_low), b.add(first_row, row_high), 1) as row, b.loop(low, high, 1) as part:
-            column = b.multiply(part.index, group)
+        row_low, row_high, low, high = self._split(b.subtract(product.rows, first_row), groups)
+        with b.loop(b.add(first_row, row_low), b.add(first_row, row_high), 1) as down, b.loop(low, high, 1) as across:
+            column = b.multiply(across.index, group)
             mask: str | None = None
             last: Operand | None = None
             if group < lanes:
@@ -483,7 +437,6 @@ class _Emitter:
                 wanted = column
                 column = b.minimum(column, columns - lanes)
                 mask = w.lanes_from(b.subtract(wanted, column))
-            a = b.gep(left.pointer, b.multiply(row.index, left.rows), FLOATS[left.dtype])
-            start = b.gep(right.pointer, b.multiply(column, right.columns), FLOATS[right.dtype])
-            sums = emit_dots(w, replace(left, pointer=a), replace(right, pointer=start), extents.depth, group, last)
-            self.epilogue.emit([[sums]], (row.index, column), [mask], group, "%scratch")
+            part = product.part(b, down.index, column)
+            sums = emit_dots(w, part.left, part.right, part.depth, group, last)
+            self.epilogue.emit([[sums]], (down.index, column), [mask], group, "%scratch")
