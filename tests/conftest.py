@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# Tests compile thousands of programs once: the user's cache is no place for them.
+os.environ.setdefault("GRAPHC_CACHE", "0")
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -14,9 +14,10 @@ relaxed = settings(deadline=None, derandomize=True, suppress_health_check=list(H
 
 def check(rewritten: Graph, program: Program) -> None:
     verify_graph(rewritten)
-    expected, _ = evaluate(program.graph, program.arrays)
-    found, _ = evaluate(rewritten, program.arrays)
-    assert_close(found, expected, program.graph)
+    outputs, updates = evaluate(program.graph, program.arrays)
+    found, found_updates = evaluate(rewritten, program.arrays)
+    assert [state for state, _ in rewritten.updates] == [state for state, _ in program.graph.updates]
+    assert_close([*found, *found_updates], [*outputs, *updates], program.graph)
 
 
 @settings(relaxed, max_examples=1500)
