@@ -29,12 +29,11 @@ _BLOCK = "{ i64, ptr, i32 }"
 
 def emit_variables(plan: Plan, scratch_bytes: int) -> str:
     """Return the module's variables, its own and those that the loader resolves."""
-    fixed = sum(b.role in ("state", "constant") for b in plan.buffers)
     dtypes = sorted({r.dtype for r in plan.results} | {a.dtype for a in plan.arguments})
     outside = ["PyArray_Type", "graphc_threads", "graphc_state_lock", *(f"graphc_dtype_{name}" for name in dtypes)]
     return (
         "".join(f"@{name} = external global i8\n" for name in outside)
-        + f"@graphc_fixed = global [{max(fixed, 1)} x ptr] zeroinitializer, align 64\n"
+        + f"@graphc_buffers = global [{len(plan.buffers) + 2} x ptr] zeroinitializer, align 64\n"
         + "@graphc_single = global i8 0\n"
         + f"@graphc_scratch = constant i64 {scratch_bytes}\n"
         + f"@graphc_block = global {_BLOCK} zeroinitializer, align 64\n"
@@ -148,18 +147,15 @@ def _fail(f: FunctionBuilder, results: Sequence[str]) -> None:
 
 def _fill_buffers(f: FunctionBuilder, plan: Plan, buffers: str, arrays: Sequence[str], results: Sequence[str]) -> None:
     """Write the addresses of all buffers but the temporaries."""
+    if any(b.role in ("state", "constant") for b in plan.buffers):
+        source, count = ("ptr", "@graphc_buffers"), ("i64", 8 * len(plan.buffers))
+        f.call("void", "llvm.memcpy.p0.p0.i64", [("ptr align 64", buffers), source, count, ("i1", "false")])
     owners = {argument.buffer: array for argument, array in zip(plan.arguments, arrays)}
     owners |= {result.buffer: array for result, array in zip(plan.results, results)}
-    fixed = 0
     for position, buffer in enumerate(plan.buffers):
-        if buffer.role in ("state", "constant"):
-            source = f.gep("@graphc_fixed", fixed, "ptr")
-            fixed += 1
-        elif buffer.name in owners:
-            source = f.gep(owners[buffer.name], _DATA, "i8")
-        else:
-            continue
-        f.emit(f"store ptr {f.value(f'load ptr, ptr {source}')}, ptr {f.gep(buffers, position, 'ptr')}")
+        if buffer.name in owners:
+            data = f.value(f"load ptr, ptr {f.gep(owners[buffer.name], _DATA, 'i8')}")
+            f.emit(f"store ptr {data}, ptr {f.gep(buffers, position, 'ptr')}")
 
 
 @contextmanager

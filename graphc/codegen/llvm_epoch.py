@@ -101,7 +101,7 @@ def _emit_gather() -> FunctionText:
     Rows that follow each other are used where they are.
     """
     arguments = [("ptr", "source"), ("ptr", "target"), ("ptr", "index"), ("i64", "rows"), ("i64", "size")]
-    f = FunctionBuilder("graphc_gather", arguments, result="ptr", linkage="internal")
+    f = FunctionBuilder("graphc_gather", arguments, result="ptr", linkage="internal", attributes="#1")
     first = f.value("load i64, ptr %index")
     with f.loop(1, "%rows", carried=[("i1", "true")]) as loop:
         found = f.value(f"load i64, ptr {f.gep('%index', loop.index, 'i64')}")

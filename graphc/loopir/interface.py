@@ -6,8 +6,8 @@ The module of a plan defines
   order (temporaries' are not read), then the arena's, then the scratch memory's; `sizes` the values of `plan.sizes`;
 - `graphc_call(ptr self, ptr args, i64 count) -> ptr`: the plan as a Python function;
 - `graphc_epoch(ptr request) -> i64`: steps of an epoch, where every result is a float scalar;
-- `graphc_fixed`: an array of the addresses of states and constants, in the order of `plan.buffers`, for the loader to
-  fill in; `graphc_single`: a byte, not 0 where a single result is returned bare;
+- `graphc_buffers`: an array as `graphc_run` takes it, in which the loader fills in states and constants;
+- `graphc_single`: a byte that the loader sets where a single result is returned bare;
 - `graphc_block`: memory that calls hand to each other (bytes, address, whether a call holds it);
 - `graphc_scratch`: an i64, the bytes of scratch memory of one thread.
 """

@@ -122,11 +122,9 @@ class _Memory:
         self.row_bytes = np.array(row_bytes or [0], np.int64)
         self.gathered = np.array([self._make(size * batch) for size in row_bytes] or [0], np.int64)
         addresses = {argument.buffer: int(row) for argument, row in zip(plan.arguments, self.rows)}
-        fixed = iter(program.fixed)
+        addresses |= {plan.buffers[i].name: memory.ctypes.data for i, memory in program.fixed.items()}
         for b in plan.buffers:
-            if b.role in ("state", "constant"):
-                addresses[b.name] = next(fixed).ctypes.data
-            elif b.role == "output":
+            if b.role == "output":
                 addresses[b.name] = self._make(dtypes.itemsize(b.dtype))
         arena = -(-symbolic.evaluate(plan.arena, sizes) // 64) * 64
         scratch = ctypes.c_int64.from_address(program.code.address("graphc_scratch")).value

@@ -38,15 +38,16 @@ _definitions: list[_MethodDefinition] = []
 class Program:
     """A plan's code in memory. Called as a function it converts its arguments first, then runs the native entry.
 
-    `fixed` are the arrays of states and constants, in the order of the plan's buffers.
+    `fixed` are the arrays of states and constants, by their positions among the plan's buffers.
     """
 
     def __init__(self, plan: Plan, code: LoadedCode, name: str, single: bool) -> None:
         self.plan, self.code, self.name = plan, code, name
         self.single = single and len(plan.results) == 1
-        self.fixed = [_fixed_memory(b) for b in plan.buffers if b.role in ("state", "constant")]
-        for position, memory in enumerate(self.fixed):
-            ctypes.c_void_p.from_address(code.address("graphc_fixed") + 8 * position).value = memory.ctypes.data
+        self.fixed = {i: _fixed_memory(b) for i, b in enumerate(plan.buffers) if b.role in ("state", "constant")}
+        buffers = code.address("graphc_buffers")
+        for position, memory in self.fixed.items():
+            ctypes.c_void_p.from_address(buffers + 8 * position).value = memory.ctypes.data
         ctypes.c_int8.from_address(code.address("graphc_single")).value = int(self.single)
         self._native: weakref.ref[Callable[..., Any]] | None = None
         for b in plan.buffers:
