@@ -216,8 +216,10 @@ def erfinv(x: Vector) -> Vector:
 def power(x: Vector, y: Vector) -> Vector:
     """Return x**y with C's special cases. Error below 1 / 8; float32 goes through float64."""
     if x.element == "float":
-        wide = power(x.convert("fpext", "double"), y.convert("fpext", "double"))
-        return wide.convert("fptrunc", "float")
+        wide = x.absolute().convert("fpext", "double")
+        m, n = _split(wide)
+        size = exp(y.convert("fpext", "double") * _log1p_core(m - 1.0, n, None))
+        return _power_limits(x, y, x.absolute(), size.convert("fptrunc", "float"))
     a = x.absolute()
     high, low = _log_twice(a)
     product = y * high

@@ -351,12 +351,11 @@ def test_updates_in_place() -> None:
     memory = {"w": floats(count), "m": floats(count, seed=1), "g": floats(count, seed=2), "lr": floats(1, seed=3)}
     momentum = call("multiply", Load("m", i, "float32"), Const(0.9, "float32"))
     step = call("multiply", Load("lr", 0, "float32"), Load("g", i, "float32"))
+    step_taken = call("add", Local("v", "float32"), Load("m", i, "float32"))
     body: tuple[Statement, ...] = (
         Let("v", call("subtract", momentum, step)),
         Store("m", i, Local("v", "float32")),
-        Store(
-            "w", i, call("add", Load("w", i, "float32"), call("add", Local("v", "float32"), Load("m", i, "float32")))
-        ),
+        Store("w", i, call("add", Load("w", i, "float32"), step_taken)),
     )
     kernel = LoopKernel(parameters(memory, "w", "m"), (ROWS,), (For(s, rows, body, parallel=True, vector=True),))
     check(kernel, memory, {ROWS: count})
@@ -375,7 +374,7 @@ def test_a_store_in_an_inner_loop_is_seen_by_its_next_iteration() -> None:
 
 def test_several_loops_in_one_kernel_run_once() -> None:
     """A body without a parallel loop belongs to the first thread."""
-    (s, i), (t, j) = loop("i", 21), loop("j", rows)
+    (s, i), (t, _) = loop("i", 21), loop("j", rows)
     memory = {"a": floats(21), "out": np.zeros(21, np.float32), "count": np.zeros(1, np.int32)}
     body: tuple[Statement, ...] = (
         Let("one", Const(1, "int32")),

@@ -56,7 +56,7 @@ def units(found: Array, exact: Array) -> float:
 def spread(low: float, high: float, count: int, rng: np.random.Generator) -> Array:
     """Return numbers of both signs whose sizes are spread over the exponents from low to high."""
     sizes = np.exp(rng.uniform(np.log(low), np.log(high), count))
-    return sizes * rng.choice([-1.0, 1.0], count)
+    return np.asarray(sizes * rng.choice([-1.0, 1.0], count))
 
 
 def reference(function: Callable[[Any], Any]) -> Callable[[Array], Array]:
@@ -123,7 +123,7 @@ def test_special_values_as_numpy(primitive: str, dtype: str) -> None:
     with np.errstate(all="ignore"):
         exact = REAL[primitive][0](x).astype(dtype)
     found = apply(primitive, x)
-    np.testing.assert_allclose(found, exact, rtol=4 * np.finfo(dtype).eps, atol=0)
+    np.testing.assert_allclose(found, exact, rtol=4 * float(np.finfo(dtype).eps), atol=0)
     if primitive == "erfinv":
         exact = np.copysign(exact, x)  # scipy loses the sign of -0
     zeros = exact == 0
@@ -152,7 +152,7 @@ def test_power(dtype: str, limit: float) -> None:
     a, b = (m.ravel().copy() for m in np.meshgrid(numbers, numbers))
     with np.errstate(all="ignore"):
         expected = np.power(a, b)
-    np.testing.assert_allclose(apply("power", a, b), expected, rtol=8 * np.finfo(dtype).eps, atol=0)
+    np.testing.assert_allclose(apply("power", a, b), expected, rtol=8 * float(np.finfo(dtype).eps), atol=0)
 
 
 @pytest.mark.parametrize("exponent", [1.0, 2.0, 3.0, 4.0, -1.0, -2.0, 0.0, 0.5])
@@ -175,7 +175,7 @@ def test_arctan2(dtype: str) -> None:
     numbers = np.array([0.0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 3], dtype)
     y, x = (m.ravel().copy() for m in np.meshgrid(numbers, numbers))
     found, expected = apply("arctan2", y, x), np.arctan2(y, x)
-    np.testing.assert_allclose(found, expected, rtol=3 * np.finfo(dtype).eps, atol=0)
+    np.testing.assert_allclose(found, expected, rtol=3 * float(np.finfo(dtype).eps), atol=0)
     np.testing.assert_array_equal(np.signbit(found[expected == 0]), np.signbit(expected[expected == 0]))
 
 
