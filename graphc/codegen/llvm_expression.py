@@ -201,7 +201,7 @@ class ExpressionEmitter:
             return value
         if isinstance(fact.expression, Const):
             return value.splat(lanes)
-        return self._cached(("splat", fact.number), fact.depends, fact.reads, lambda: value.splat(lanes))
+        return self._cached(("spread", fact.number), fact.depends, fact.reads, lambda: value.splat(lanes))
 
     def _value(self, fact: Fact, copy: int) -> Vector:
         e = fact.expression
