@@ -10,7 +10,7 @@ import numpy as np
 
 from graphc import dtypes, symbolic
 from graphc.errors import ExecutionError, ShapeError
-from graphc.loopir import EPOCH_FIELDS, Plan, as_size, has_epoch
+from graphc.loopir import EPOCH_FIELDS, Plan, as_size
 from graphc.runtime.arguments import Array, bind_sizes, check_count, convert_array
 from graphc.runtime.program import Program, aligned_bytes
 from graphc.runtime.symbols import threads
@@ -30,7 +30,7 @@ def run_epoch(
 ) -> int:
     """Run steps of an epoch; `Executable.epoch` tells what the arguments mean and which errors there are."""
     plan, name = program.plan, program.name
-    if not has_epoch(plan):
+    if program.epoch is None:
         raise ExecutionError(f"{name} has results that are not float scalars: it cannot run whole epochs")
     check_count(plan, arrays, name)
     chosen = _default_gathered(plan) if gathered is None else tuple(gathered)
@@ -67,8 +67,7 @@ def run_epoch(
         "threads": threads(),
     }
     request = np.array([fields[field] for field in EPOCH_FIELDS], np.int64)
-    run = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(program.code.address("graphc_epoch"))
-    return int(run(request.ctypes.data))
+    return program.epoch(request.ctypes.data)
 
 
 def _default_gathered(plan: Plan) -> tuple[bool, ...]:
@@ -121,15 +120,16 @@ class _Memory:
         row_bytes = [a.nbytes // max(len(a), 1) if g else 0 for a, g in zip(arrays, gathered)]
         self.row_bytes = np.array(row_bytes or [0], np.int64)
         self.gathered = np.array([self._make(size * batch) for size in row_bytes] or [0], np.int64)
-        addresses = {argument.buffer: int(row) for argument, row in zip(plan.arguments, self.rows)}
-        addresses |= {plan.buffers[i].name: memory.ctypes.data for i, memory in program.fixed.items()}
-        for b in plan.buffers:
-            if b.role == "output":
-                addresses[b.name] = self._make(dtypes.itemsize(b.dtype))
+        self.buffers = program.buffers.copy()
+        places = {b.name: position for position, b in enumerate(plan.buffers)}
+        for argument, row in zip(plan.arguments, self.rows):
+            self.buffers[places[argument.buffer]] = row
+        for result in plan.results:
+            self.buffers[places[result.buffer]] = self._make(dtypes.itemsize(result.dtype))
         arena = -(-symbolic.evaluate(plan.arena, sizes) // 64) * 64
         scratch = ctypes.c_int64.from_address(program.code.address("graphc_scratch")).value
         start = self._make(arena + scratch * threads())
-        self.buffers = np.array([*(addresses.get(b.name, 0) for b in plan.buffers), start, start + arena], np.int64)
+        self.buffers[-2:] = start, start + arena
 
     def _make(self, count: int) -> int:
         memory = aligned_bytes(count)

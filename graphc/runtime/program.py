@@ -5,12 +5,12 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from graphc import dtypes
-from graphc.loopir import Plan
+from graphc.loopir import Plan, has_epoch
 from graphc.runtime.arguments import Array, convert_arguments
 from graphc.runtime.device import LoadedCode
 from graphc.runtime.symbols import state_lock
@@ -38,17 +38,20 @@ _definitions: list[_MethodDefinition] = []
 class Program:
     """A plan's code in memory. Called as a function it converts its arguments first, then runs the native entry.
 
-    `fixed` are the arrays of states and constants, by their positions among the plan's buffers.
+    `buffers` are the addresses of the plan's buffers, in which states and constants are filled in; `epoch` runs an
+    epoch's request, where the plan can.
     """
 
     def __init__(self, plan: Plan, code: LoadedCode, name: str, single: bool) -> None:
         self.plan, self.code, self.name = plan, code, name
         self.single = single and len(plan.results) == 1
-        self.fixed = {i: _fixed_memory(b) for i, b in enumerate(plan.buffers) if b.role in ("state", "constant")}
-        buffers = code.address("graphc_buffers")
-        for position, memory in self.fixed.items():
-            ctypes.c_void_p.from_address(buffers + 8 * position).value = memory.ctypes.data
+        self._fixed = {i: _fixed_memory(b) for i, b in enumerate(plan.buffers) if b.role in ("state", "constant")}
+        words = (ctypes.c_int64 * (len(plan.buffers) + 2)).from_address(code.address("graphc_buffers"))
+        self.buffers: Array = np.frombuffer(memoryview(words), np.int64)
+        for position, memory in self._fixed.items():
+            self.buffers[position] = memory.ctypes.data
         ctypes.c_int8.from_address(code.address("graphc_single")).value = int(self.single)
+        self.epoch = _epoch_function(plan, code)
         self._native: weakref.ref[Callable[..., Any]] | None = None
         for b in plan.buffers:
             if b.role == "state":
@@ -84,6 +87,13 @@ class Program:
         free.argtypes = [ctypes.c_void_p]
         free(memory)
         self.code.release()
+
+
+def _epoch_function(plan: Plan, code: LoadedCode) -> Callable[[int], int] | None:
+    if not has_epoch(plan):
+        return None
+    function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("graphc_epoch"))
+    return cast(Callable[[int], int], function)
 
 
 def _fixed_memory(buffer: Any) -> Array:

@@ -13,7 +13,7 @@ import pytest
 from graphc.errors import ConfigError
 from graphc.graph import State
 from graphc.runtime import set_threads, threads
-from tests.runtime.programs import compiled, counter, relu_twice, relu_twice_in_numpy
+from tests.runtime.programs import N, compiled, counter, relu_twice, relu_twice_in_numpy
 
 
 def test_number_of_threads() -> None:
@@ -99,3 +99,33 @@ def test_forked_children_run_on_one_thread() -> None:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert threads() == 2
+
+
+def test_compiling_from_several_threads() -> None:
+    x, y = np.ones((3, 10), np.float32), np.full((3, 10), -0.5, np.float32)
+    failures: list[int] = []
+
+    def caller(work: int) -> None:
+        # Another estimate of work is another text, so that each compiles its own.
+        executable = compiled(relu_twice(work=work * N), single=True)
+        if not np.array_equal(executable(x, y), relu_twice_in_numpy(x, y)):
+            failures.append(work)
+
+    _in_threads([threading.Thread(target=caller, args=(work,)) for work in (5, 50, 500, 500)])
+    assert failures == []
+
+
+_WITHOUT_GOMP = """
+import numpy as np
+from graphc.runtime import set_threads, symbols, threads
+symbols._gomp = lambda: None
+from tests.runtime.programs import N, compiled, relu_twice, relu_twice_in_numpy
+set_threads(4)
+x = np.ones((60_000, 10), np.float32)
+print(threads(), np.array_equal(compiled(relu_twice())(x, x)[0], relu_twice_in_numpy(x, x)))
+"""
+
+
+def test_without_libgomp_programs_run_on_one_thread() -> None:
+    run = [sys.executable, "-c", _WITHOUT_GOMP]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout.split() == ["1", "True"]
