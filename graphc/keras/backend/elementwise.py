@@ -76,10 +76,21 @@ logical_and = _binary(ops.logical_and, "Tell where both hold.")
 logical_or = _binary(ops.logical_or, "Tell where at least one holds.")
 logical_xor = _binary(ops.logical_xor, "Tell where exactly one holds.")
 
+bitwise_and = _binary(ops.bitwise_and, "Return the bits set in both integers.")
+bitwise_or = _binary(ops.bitwise_or, "Return the bits set in either integer.")
+bitwise_xor = _binary(ops.bitwise_xor, "Return the bits set in exactly one of the integers.")
+bitwise_not = _unary(ops.bitwise_not, "Return the bits not set in the integer.")
+left_shift = _binary(ops.left_shift, "Return x's bits moved y places up.")
+right_shift = _binary(ops.right_shift, "Return x's bits moved y places down; signed numbers keep their sign.")
+
 
 def pow(x: Any, a: Any) -> Tensor:
     """Return x to the power of a."""
     return binary(ops.power, x, a)
+
+
+# NumPy's names.
+absolute, rint, power = abs, round, pow
 
 
 def sqrt(x: Any) -> Tensor:

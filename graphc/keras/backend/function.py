@@ -58,54 +58,62 @@ class Function:
         self._phase_position = next(
             (i for i, x in enumerate(self.inputs) if not isinstance(x, Tensor) or phase.is_phase(x.node)), None
         )
+        self._fed = tuple(x for i, x in enumerate(self.inputs) if i != self._phase_position)
+        self._dtypes = [dtypes.numpy_dtype(x.node.dtype) for x in self._fed]
         roots = (*self._output_nodes, *(new for _, new in self._updates))
         self._depends_on_phase = any(phase.reached_from(n) for n in roots)
         self._prints = [n for n in graph.topological_order(roots) if n in _printed] if _printed else []
         self._executables: dict[tuple[Any, ...], Callable[..., list[Array]]] = {}
 
     def __call__(self, inputs: Sequence[Any]) -> list[Array]:
-        """Return the list of the outputs' values. Raises ShapeError where a value does not fit its input."""
+        """Return the list of the outputs' values. Raises ShapeError where a value does not fit its input.
+
+        A value may be a tensor, which is then computed in place of the input, or None: the input is not needed.
+        """
         if not isinstance(inputs, (list, tuple)):
             raise TypeError("`inputs` should be a list or tuple.")
         if len(inputs) < len(self.inputs):
             raise GraphError(f"the function has {len(self.inputs)} inputs; {len(inputs)} values were given")
-        fed: list[Any] = []
-        training, arrays = 0, []
-        for position, (x, value) in enumerate(zip(self.inputs, inputs)):
-            if position == self._phase_position:
-                training = int(bool(np.asarray(value))) if value is not None else 0
-            elif value is None:
-                fed.append(None)
-            elif isinstance(value, Tensor):
-                fed.append(value.node)
+        values, training = list(inputs), 0
+        if self._phase_position is not None:
+            training = int(bool(np.asarray(values.pop(self._phase_position) or 0)))
+        fed, arrays = self._fed, []
+        for position, dtype in enumerate(self._dtypes):
+            value = values[position]
+            if type(value) is np.ndarray and value.dtype == dtype:
+                arrays.append(value)
+            elif value is None or isinstance(value, Tensor):
+                source = None if value is None else value.node
+                fed = (*fed[:position], source, *fed[position + 1 :])
             else:
-                fed.append(x)
-                arrays.append(_as_array(x, value))
-        arrays.extend(_as_array(x, value) for x, value in self.feed_dict.items())
-        values = self._prepare(training, tuple(fed))(*arrays)
-        for n, value in zip(self._prints, values[len(self.outputs) :]):
+                arrays.append(_as_array(value, dtype))
+        if self.feed_dict:
+            arrays += [_as_array(value, dtypes.numpy_dtype(x.dtype)) for x, value in self.feed_dict.items()]
+        results = self._prepare(training, fed)(*arrays)
+        if not self._prints:
+            return results
+        for n, value in zip(self._prints, results[len(self.outputs) :]):
             print(_printed[n], value, file=sys.stderr)
-        return values[: len(self.outputs)] if self._prints else values
+        return results[: len(self.outputs)]
 
     def executable(self, training: int = 0) -> Any:
         """Return the compiled program for learning phase 0 or 1.
 
         Its arguments are arrays for `inputs` without the learning phase, in their order.
         """
-        return self._prepare(training, tuple(x for i, x in enumerate(self.inputs) if i != self._phase_position))
+        return self._prepare(training, self._fed)
 
     def _prepare(self, training: int, fed: tuple[Any, ...]) -> Callable[..., list[Array]]:
-        training = training if self._depends_on_phase else 0
-        key = (training, *fed)
-        if key not in self._executables:
-            self._executables[key] = self._compile(training, fed)
-        return self._executables[key]
+        key = (training if self._depends_on_phase else 0, *fed)
+        program = self._executables.get(key)
+        if program is None:
+            program = self._executables[key] = self._compile(training, fed)
+        return program
 
     def _compile(self, training: int, fed: tuple[Any, ...]) -> Callable[..., list[Array]]:
         givens: dict[Node, Node] = {n: graph.constant(training, n.dtype) for n in phase.phases()}
         placeholders = []
-        tensors = [x for i, x in enumerate(self.inputs) if i != self._phase_position]
-        for x, source in [*zip(tensors, fed), *((x, x) for x in self.feed_dict)]:
+        for x, source in [*zip(self._fed, fed), *((x, x) for x in self.feed_dict)]:
             if isinstance(source, Node):
                 givens[x.node] = ops.cast(source, x.node.dtype)
             elif source is not None:
@@ -130,11 +138,9 @@ def _is_symbol(dim: Polynomial) -> bool:
     return len(monomial) == 1 and isinstance(monomial[0], Symbol) and dim.terms[monomial] == 1
 
 
-def _as_array(x: Tensor, value: Any) -> Array:
+def _as_array(value: Any, dtype: np.dtype[Any]) -> Array:
     """Return the value as an array of the input's dtype, cast as Keras casts what it is fed."""
-    if isinstance(value, np.ndarray) and value.dtype.name == x.node.dtype:
-        return value
-    return np.asarray(value.toarray() if hasattr(value, "tocoo") else value, dtypes.numpy_dtype(x.node.dtype))
+    return np.asarray(value.toarray() if hasattr(value, "tocoo") else value, dtype)
 
 
 def _merge(updates: Sequence[Any]) -> list[tuple[Node, Node]]:

@@ -1,4 +1,4 @@
-"""Products of matrices, and gather."""
+"""Products of matrices."""
 
 from __future__ import annotations
 
@@ -64,6 +64,12 @@ def transpose(x: Any) -> Tensor:
     return Tensor(ops.transpose(as_node(x)))
 
 
-def gather(reference: Any, indices: Any) -> Tensor:
-    """Return the rows of `reference` at `indices`: shapes (n, *rest) and s give s + rest."""
-    return Tensor(ops.gather(as_node(reference), as_node(indices), axis=0))
+def matmul(x: Any, y: Any) -> Tensor:
+    """Return NumPy's product of stacks of matrices: (..., m, k) and (..., k, n) give (..., m, n)."""
+    return Tensor(ops.matmul(*as_nodes(x, y)))
+
+
+def tensordot(x: Any, y: Any, axes: Any = 2) -> Tensor:
+    """Return NumPy's sum of products over pairs of axes (an int: the last of x with the first of y)."""
+    left, right = as_nodes(x, y)
+    return Tensor(ops.tensordot(left, right, axes))

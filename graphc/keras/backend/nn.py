@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc import ops
-from graphc.keras.backend.common import floatx, normalize_data_format
+from graphc.keras.backend.common import normalize_data_format
 from graphc.keras.backend.random import random_state
 from graphc.keras.backend.shape import as_dims
 from graphc.keras.backend.tensor import Tensor, as_node, as_nodes
@@ -34,6 +34,31 @@ def elu(x: Any, alpha: float = 1.0) -> Tensor:
 def softmax(x: Any, axis: int = -1) -> Tensor:
     """Return exp(x) / sum(exp(x)) over the axis, without overflow."""
     return Tensor(ops.softmax(as_node(x), axis))
+
+
+def log_softmax(x: Any, axis: int = -1) -> Tensor:
+    """Return log(softmax(x)) over the axis, without the logarithm of a number rounded to 0."""
+    return Tensor(ops.log_softmax(as_node(x), axis))
+
+
+def leaky_relu(x: Any, alpha: float = 0.2) -> Tensor:
+    """Return x where it is positive, alpha * x elsewhere."""
+    return Tensor(ops.leaky_relu(as_node(x), float(alpha)))
+
+
+def selu(x: Any) -> Tensor:
+    """Return the scaled exponential linear unit, whose fixed point has mean 0 and variance 1."""
+    return Tensor(ops.selu(as_node(x)))
+
+
+def gelu(x: Any) -> Tensor:
+    """Return x times the normal distribution function of x."""
+    return Tensor(ops.gelu(as_node(x)))
+
+
+def swish(x: Any) -> Tensor:
+    """Return x * sigmoid(x)."""
+    return Tensor(ops.swish(as_node(x)))
 
 
 def softplus(x: Any) -> Tensor:
@@ -80,19 +105,6 @@ def dropout(x: Any, level: float, noise_shape: Any = None, seed: int | None = No
 def l2_normalize(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     """Return x divided by its Euclidean norm over the axis (all elements for None); norms below 1e-6 count as 1e-6."""
     return Tensor(ops.l2_normalize(as_node(x), tuple(axis) if isinstance(axis, (list, tuple)) else axis))
-
-
-def in_top_k(predictions: Any, targets: Any, k: int) -> Tensor:
-    """Tell for each row whether fewer than k classes score above the target class; ties at the k-th place count.
-
-    `predictions` has shape (batch, classes), `targets` (batch,) holds classes.
-    """
-    return Tensor(ops.in_top_k(as_node(predictions), ops.cast(as_node(targets), "int64"), k))
-
-
-def one_hot(indices: Any, num_classes: int) -> Tensor:
-    """Return zeros with a one at each index, in a new last axis of size `num_classes`."""
-    return Tensor(ops.one_hot(ops.cast(as_node(indices), "int64"), num_classes, floatx()))
 
 
 def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Tensor:

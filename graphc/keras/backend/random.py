@@ -49,6 +49,10 @@ def truncated_normal(
     return Tensor(ops.random_truncated_normal(as_dims(shape), random_state(seed), mean, stddev, dtype or floatx()))
 
 
+# The names of the ops.
+random_bernoulli, random_truncated_normal = random_binomial, truncated_normal
+
+
 def random_uniform_variable(
     shape: Sequence[int],
     low: float,

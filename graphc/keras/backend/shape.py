@@ -108,6 +108,21 @@ def reshape(x: Any, shape: Any) -> Tensor:
     return Tensor(ops.reshape(as_node(x), as_dims(shape)))
 
 
+def broadcast_to(x: Any, shape: Any) -> Tensor:
+    """Return x repeated along new axes and axes of size 1 to this shape."""
+    return Tensor(ops.broadcast_to(as_node(x), as_dims(shape)))
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
+    """Return x with two axes exchanged."""
+    return Tensor(ops.swapaxes(as_node(x), axis1, axis2))
+
+
+def moveaxis(x: Any, source: int, destination: int) -> Tensor:
+    """Return x with an axis moved to another place."""
+    return Tensor(ops.moveaxis(as_node(x), source, destination))
+
+
 def permute_dimensions(x: Any, pattern: Sequence[int]) -> Tensor:
     """Return x with axis `pattern[i]` in the place of axis i."""
     return Tensor(ops.transpose(as_node(x), tuple(pattern)))
@@ -230,6 +245,20 @@ def _spatial_padding(x: Any, padding: Any, data_format: str | None) -> Tensor:
 def reverse(x: Any, axes: int | Sequence[int]) -> Tensor:
     """Return x with the elements along the axes in reverse order."""
     return Tensor(ops.flip(as_node(x), (axes,) if isinstance(axes, int) else tuple(axes)))
+
+
+flip = reverse  # NumPy's name
+
+
+def pad(x: Any, widths: Any, value: float = 0.0) -> Tensor:
+    """Return x with (before, after) elements of this value added to each axis."""
+    return Tensor(ops.pad(as_node(x), tuple(as_dims(pair) for pair in widths), value))
+
+
+def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+    """Return x cut along the axis: into so many equal parts, or into parts of the sizes given."""
+    parts = ops.split(as_node(x), sections if isinstance(sections, int) else as_dims(sections), axis)
+    return [Tensor(part) for part in parts]
 
 
 def slice(x: Any, start: Sequence[int], size: Sequence[int]) -> Tensor:

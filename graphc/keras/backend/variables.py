@@ -161,6 +161,16 @@ def ones_like(x: Any, dtype: str | None = None, name: str | None = None) -> Tens
     return Tensor(ops.full(n.shape, 1, dtype or n.dtype), name)
 
 
+def full(shape: Any, value: Any, dtype: str | None = None) -> Tensor:
+    """Return a tensor of this shape, every element of it `value`."""
+    return Tensor(ops.full(as_dims(shape), as_node(value), dtype or floatx()))
+
+
+def full_like(x: Any, value: Any, dtype: str | None = None) -> Tensor:
+    """Return a tensor of the shape of `x` (and of its dtype unless given), every element of it `value`."""
+    return Tensor(ops.full_like(as_node(x), as_node(value), dtype))
+
+
 def identity(x: Any, name: str | None = None) -> Tensor:
     """Return a new tensor of the same value."""
     return Tensor(as_node(x), name)
