@@ -222,7 +222,7 @@ class ReduceLROnPlateau(Callback):
             raise ValueError(f"ReduceLROnPlateau does not support a factor >= 1.0, got {factor}")
         if "epsilon" in kwargs:
             min_delta = kwargs.pop("epsilon")
-            warnings.warn("`epsilon` of ReduceLROnPlateau is now called `min_delta`.", stacklevel=2)
+            warnings.warn("The `epsilon` argument is deprecated: it is called `min_delta` now.", stacklevel=2)
         if kwargs:
             raise TypeError(f"ReduceLROnPlateau does not take the arguments {sorted(kwargs)}")
         self.monitor = monitor

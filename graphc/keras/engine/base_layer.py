@@ -42,10 +42,7 @@ class Layer(NodeAccess):
     def __init__(self, **kwargs: Any) -> None:
         unknown = sorted(set(kwargs) - _BASE_ARGUMENTS)
         if unknown:
-            raise TypeError(
-                located(f"{type(self).__name__} does not take the keyword argument{'s'[: len(unknown) > 1]} ")
-                + ", ".join(unknown)
-            )
+            raise TypeError(located(f"{type(self).__name__} does not take the keyword arguments {unknown}"))
         self.name: str = kwargs.get("name") or _default_name(type(self).__name__)
         self.trainable: bool = kwargs.get("trainable", True)
         self.input_spec: Any = None
@@ -280,7 +277,7 @@ def assign_weights(owner: str, variables: Sequence[Any], values: Sequence[Any]) 
 
 
 def snake_case(name: str) -> str:
-    """Return `BatchNormalization` as `batch_normalization`; a leading underscore becomes `private_`."""
+    """Return `BatchNormalization` as `batch_normalization`; a leading underscore becomes `private__`."""
     words = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)).lower()
     return f"private{words}" if words.startswith("_") else words
 

@@ -80,7 +80,7 @@ def _check_length(argument: str, given: Sequence[Any], names: Sequence[str]) -> 
     if len(given) != len(names):
         raise GraphError(
             located(
-                f"When passing a list as {argument}, it should have one entry per model output. "
+                f"When passing a list as `{argument}`, it should have one entry per model output. "
                 f"The model has {len(names)} outputs, but you passed {argument}={given}"
             )
         )
@@ -114,6 +114,13 @@ def _loss_functions(loss: Any, names: Sequence[str]) -> list[Any]:
 
 def _target_tensors(given: Any, names: Sequence[str]) -> list[Any]:
     if K.is_tensor(given):
+        if len(names) != 1:
+            raise GraphError(
+                located(
+                    f"The model has {len(names)} outputs, but you passed a single tensor as `target_tensors`. "
+                    "Expected a list or a dict of tensors."
+                )
+            )
         given = [given]
     return _by_output("target_tensors", given, names, None)
 

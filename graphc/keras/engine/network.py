@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc import graph
-from graphc.errors import DTypeError, GraphcError, GraphError
+from graphc.errors import DTypeError, ExecutionError, GraphError
 from graphc.keras import backend as K
 from graphc.keras.engine import network_config
 from graphc.keras.engine.base_layer import Layer, Node, assign_weights
@@ -114,7 +114,7 @@ class Network(Layer):
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Layer):
             if "_is_graph_network" not in self.__dict__:
-                raise GraphcError(
+                raise ExecutionError(
                     located(f"{type(self).__name__} sets a layer before calling `super().__init__()`: call it first.")
                 )
             if not self._is_graph_network and not any(layer is value for layer in self._layers):

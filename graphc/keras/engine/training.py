@@ -326,7 +326,9 @@ class Model(Network):
             held = self._standardize_user_data(given[0], given[1], sample_weight=weights, batch_size=batch_size)
         elif split and 0.0 < split < 1.0:
             if any(K.is_tensor(x) for x in data[0]):
-                raise GraphError(located("`validation_split` cannot split tensors: pass `validation_data`."))
+                raise GraphError(
+                    located("If your data are tensors, you cannot use `validation_split`: pass `validation_data`.")
+                )
             at = int(int(data[0][0].shape[0]) * (1.0 - split))
             held = (slice_arrays(data[0], at), slice_arrays(data[1], at), slice_arrays(data[2], at))
             data = (slice_arrays(data[0], 0, at), slice_arrays(data[1], 0, at), slice_arrays(data[2], 0, at))

@@ -152,7 +152,7 @@ def check_array_length_consistency(
     groups = {"input (x)": inputs, "target (y)": targets, "sample_weight": weights}
     lengths = {}
     for what, arrays in groups.items():
-        found = {0 if x is None or K.is_tensor(x) else int(x.shape[0]) for x in arrays} if arrays is not None else {0}
+        found = {0 if x is None else int(x.shape[0]) for x in arrays} if arrays is not None else {0}
         if len(found) > 1:
             raise ShapeError(
                 located(
@@ -211,7 +211,8 @@ def check_loss_and_target_compatibility(
                     raise ShapeError(
                         located(
                             f"A target array with shape {y.shape} was passed for an output of shape {tuple(shape)} "
-                            f"while using as loss `{loss.__name__}`, which expects them to be the same."
+                            f"while using as loss `{loss.__name__}`, which expects "
+                            "targets to have the same shape as the output."
                         )
                     )
 
@@ -334,7 +335,9 @@ def check_num_samples(
     if not ins or any(K.is_tensor(x) for x in ins):
         if steps is None:
             raise GraphError(
-                located(f"Data that are symbolic tensors need the `{steps_name}` argument instead of batch_size.")
+                located(
+                    f"If your data are tensors, you should specify the `{steps_name}` argument instead of batch_size."
+                )
             )
         return None
     return int(ins[0].shape[0]) if hasattr(ins[0], "shape") else None

@@ -41,7 +41,7 @@ class _Merge(Layer):
     def call(self, inputs: Any) -> Any:
         """Return the inputs merged."""
         self._check_list(inputs)
-        rank = max(K.ndim(x) for x in inputs)
+        rank = max(len(K.int_shape(x)) for x in inputs)
         return self._merge_function([_with_rank(x, rank) for x in inputs])
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -79,7 +79,7 @@ class _Merge(Layer):
 
 
 def _with_rank(x: Any, rank: int) -> Any:
-    while K.ndim(x) < rank:
+    for _ in range(rank - len(K.int_shape(x))):
         x = K.expand_dims(x, 1)
     return x
 
@@ -190,7 +190,7 @@ class Concatenate(_Merge):
 
 def _stretched(mask: Any, x: Any) -> Any:
     """Return a mask of (batch, steps) as one of all elements of x."""
-    while K.ndim(mask) < K.ndim(x):
+    for _ in range(len(K.int_shape(x)) - len(K.int_shape(mask))):
         mask = K.expand_dims(mask)
     return mask & K.ones_like(x, dtype="bool")
 
