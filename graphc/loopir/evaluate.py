@@ -132,6 +132,8 @@ class _Run:
         match s:
             case For(symbol, extent, body, parallel, vector):
                 count = self.extent(extent)
+                if count == 0:
+                    return
                 if (parallel or vector) and not _has_extent_of(body, symbol):
                     self.symbols[symbol] = np.arange(count).reshape((count,) + (1,) * len(axes))
                     self.body(body, (count, *axes))
@@ -142,7 +144,7 @@ class _Run:
             case Let(name, value):
                 self.locals[name] = self.value(value)
             case Store():
-                self.store(s, axes)
+                self.store(s)
             case Fold():
                 self.locals[s.name] = self.fold(s, axes)
 
@@ -154,6 +156,8 @@ class _Run:
 
     def fold(self, s: Fold, axes: tuple[int, ...]) -> Array:
         counts = tuple(self.extent(extent) for _, extent in s.loops)
+        if 0 in counts:
+            return fold(s.combine, np.empty((0,) + (1,) * len(axes), TABLE[TABLE[s.dtype].compute].numpy), s.dtype)
         for axis, ((symbol, _), count) in enumerate(zip(s.loops, counts)):
             shape = (count,) + (1,) * (len(counts) - axis - 1 + len(axes))
             self.symbols[symbol] = np.arange(count).reshape(shape)
@@ -163,9 +167,7 @@ class _Run:
         values = np.broadcast_to(value, full).reshape((math.prod(counts),) + full[len(counts) :])
         return fold(s.combine, values, s.dtype)
 
-    def store(self, s: Store, axes: tuple[int, ...]) -> None:
-        if 0 in axes:
-            return
+    def store(self, s: Store) -> None:
         memory = self.memory[s.buffer]
         memo: dict[int, Any] = {}
         offset = np.asarray(self.dim(s.offset, memo))
@@ -252,6 +254,8 @@ class _Run:
     def contraction(self, kernel: ContractKernel) -> None:
         loops = (*kernel.batch, kernel.row, kernel.column)
         counts = [self.extent(extent) for _, extent in loops]
+        if 0 in counts:
+            return
         deep = self.extent(kernel.depth[1])
         row, column = kernel.row[0], kernel.column[0]
         for axis, ((symbol, _), count) in enumerate(zip(loops, counts)):

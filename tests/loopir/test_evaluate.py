@@ -131,6 +131,21 @@ def test_an_unguarded_load_outside_is_an_error() -> None:
         run(kernel, 6, a=random(4))
 
 
+def test_a_loop_without_iterations_reads_nothing() -> None:
+    rows, i = loop("i", batch)
+    cols, j = loop("j", batch)
+    fold = Fold("r", "max", ((cols, batch),), Load("a", j * 0, "float32"), "float32")
+    nothing = For(rows, batch, (Store("out", 0, Load("a", i * 0, "float32")),), vector=True)
+    kernel = LoopKernel(
+        (Parameter("a", "float32"), Parameter("out", "float32", True)),
+        (BATCH,),
+        (nothing, fold, Store("out", 1, Local("r", "float32"))),
+    )
+    out = np.array([77, 77], np.float32)
+    evaluate_kernel(kernel, {"a": np.zeros(0, np.float32), "out": out}, {BATCH: 0})
+    np.testing.assert_array_equal(out, [77, -np.inf])
+
+
 def test_computed_indices_gather() -> None:
     rows, i = loop("i", 3)
     position = symbolic.value(Load("index", i, "int32"))

@@ -10,7 +10,7 @@ import pytest
 from graphc import ops, symbolic
 from graphc.errors import ShapeError
 from graphc.graph import Graph, State, constant, evaluate, format_graph, layer_scope
-from graphc.passes import eliminate_dead_code, expand_composites, fold_constants, unify_dims
+from graphc.passes import eliminate_dead_code, expand_composites, fold_constants, run_pipeline, unify_dims
 from tests.passes.pictures import batch, given, graph_of, picture
 
 Golden = Callable[[str, str], None]
@@ -99,6 +99,24 @@ def test_eliminate_dead_code(golden: Golden) -> None:
     kept, changed = State(np.zeros(3, np.float32), "kept"), State(np.zeros(3, np.float32), "changed")
     graph = Graph((x,), (x + kept.node,), ((kept.node, kept.node), (changed.node, changed.node + 1.0)))
     golden("passes/eliminate_dead_code.txt", picture(eliminate_dead_code, graph))
+
+
+def test_a_counter_that_nothing_reads_stays() -> None:
+    x = given("x", batch, 3)
+    counter = ops.random_state(7)
+    noise = ops.random_uniform(x.shape, counter)
+    advance = (counter.node, counter.default_update(counter.node))
+    training = run_pipeline(Graph((x,), (x + noise,), (advance,))).graph
+    inference = run_pipeline(Graph((x,), (ops.where(False, x + noise, x),), (advance,))).graph
+    assert [state for state, _ in training.updates] == [counter.node]
+    assert inference.updates == ()
+
+
+def test_an_update_of_the_user_stays_even_if_nothing_reads_the_state() -> None:
+    x = given("x", batch, 3)
+    counter = ops.random_state(7)
+    reset = (counter.node, ops.zeros_like(counter.node))
+    assert len(run_pipeline(Graph((x,), (x,), (reset,))).graph.updates) == 1
 
 
 def test_expanding_keeps_values() -> None:
