@@ -13,11 +13,14 @@ from graphc.codegen.llvm_micro_kernel import TileShape
 from graphc.codegen.target import Target
 from graphc.symbolic import Dim
 
-# The most depth, rows and columns of a block. Cutting the depth costs more than it gives up to a panel of this depth.
-DEPTH_BLOCK, ROW_BLOCK, COLUMN_BLOCK = 2048, 384, 1024
+# The most rows and columns of a block of which the depth is cut.
+ROW_BLOCK, COLUMN_BLOCK = 384, 1024
 # Copying panels of a right operand that lies in rows pays from this many rows that read them, where its rows are
 # at least this many bytes apart.
 PACKING_ROWS, PACKING_BYTES = 320, 4096
+# By packing: the depth of a block, and the depth above which cutting it pays at all. A panel that lies far apart fills
+# few cache sets, so the copied ones may be longer.
+_DEPTHS = {"": (512, 1536), "many": (1024, 2048), "always": (2048, 4096)}
 # Multiply-adds that must be in flight to hide their latency.
 _IN_FLIGHT = 8
 # Up to this many elements of the right operand, code size matters more than the last rows' speed.
@@ -87,7 +90,11 @@ def choose_blocking(
         last_rows = rows % tile.rows
     elif not by_dots:
         rest = tuple(wide_tile(h, columns, lanes, registers) for h in ((4, 1) if tile.rows > 4 else (1,)))
-    depth_block = min(depth, DEPTH_BLOCK) if isinstance(depth, int) else DEPTH_BLOCK
+    packing = _packing(rows, columns, depth, layout, right_distance, itemsize, tile.vectors * lanes)
+    depth_block, longest = _DEPTHS[packing]
+    is_long = not isinstance(depth, int) or depth > longest
+    if isinstance(depth, int) and not is_long:
+        depth_block = depth
     row_panels, column_panels = ROW_BLOCK // tile.rows, COLUMN_BLOCK // (tile.vectors * lanes)
     if panels is not None:
         row_panels = min(row_panels, panels)
@@ -99,8 +106,8 @@ def choose_blocking(
         last_rows,
         rest,
         by_dots and not isinstance(rows, int),
-        _packing(rows, columns, depth, layout, right_distance, itemsize, tile.vectors * lanes),
-        not isinstance(depth, int) or depth > DEPTH_BLOCK,
+        packing,
+        is_long,
         depth_block,
         row_panels,
         column_panels,
@@ -131,8 +138,9 @@ def panel_tile(rows: Dim, columns: Dim, lanes: int, registers: int, most_rows: i
     vectors = 3
     if isinstance(columns, int):
         whole = -(-columns // lanes)
-        # Four vectors leave the fewest broadcasts to a multiply-add, six rows leave many batches a rest.
-        candidates = [v for v in heights if v <= whole and (v < 4 or (whole % 4 == 0 and whole >= 48))]
+        # Six rows leave most batches a rest, which pays where a panel's width saves reading the left operand again.
+        is_wide = whole == 4 or (whole % 4 == 0 and (isinstance(rows, int) or whole >= 48))
+        candidates = [v for v in heights if v <= whole and (v < 4 or is_wide)]
         vectors = min(candidates, key=lambda v: (-(-whole // v) * v * (1.1 if v == 1 else 1.0), -v))
     height = heights[min(vectors, max(heights))]
     if isinstance(rows, int):

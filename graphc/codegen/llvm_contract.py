@@ -262,7 +262,7 @@ class _Emitter:
         if blocking.tile is not None:
             panels = b.divide(rows, blocking.tile.rows) if blocking.panels is None else blocking.panels
             done = rows if blocking.panels is not None else b.multiply(panels, blocking.tile.rows)
-            self._blocks(product, panels)
+            self._panel_phase(product, panels)
         if blocking.dot:
             self._dots(product, done)
             return
@@ -275,32 +275,41 @@ class _Emitter:
 
     # Panels
 
-    def _blocks(self, product: _Matrices, panels: Operand) -> None:
-        """Write all row panels, in blocks where the depth may be long."""
+    def _panel_phase(self, product: _Matrices, panels: Operand) -> None:
+        """Write the thread's part of all row panels."""
         b, blocking = self.builder, self.blocking
         assert blocking.tile is not None
         width = blocking.tile.vectors * self.target.lanes
         columns = b.divide(b.add(product.columns, width - 1), width)
         row_low, row_high, column_low, column_high = self._split(panels, columns)
-        if not blocking.block_depth:
-            self._panels(product, panels, (row_low, row_high), (column_low, column_high))
-            return
+        # Without a panel of rows there is no panel of columns to copy.
+        with b.when(b.compare("slt", row_low, row_high)):
+            if blocking.block_depth:
+                self._blocks(product, panels, (row_low, row_high), (column_low, column_high))
+            else:
+                self._panels(product, panels, (row_low, row_high), (column_low, column_high))
+
+    def _blocks(
+        self, product: _Matrices, panels: Operand, rows: tuple[Operand, Operand], columns: tuple[Operand, Operand]
+    ) -> None:
+        """Write ranges of row and column panels in blocks, between which tiles keep their sums in memory."""
+        b, blocking = self.builder, self.blocking
         column_step, row_step = blocking.column_panels, blocking.row_panels
         # Blocks of equal depth, in whole vectors. An empty depth still has one block, of no products.
         count = b.maximum(b.divide(b.add(product.depth, blocking.depth_block - 1), blocking.depth_block), 1)
         share = b.divide(b.add(product.depth, b.subtract(count, 1)), count)
         lanes = self.target.lanes
         share = b.multiply(b.divide(b.add(share, lanes - 1), lanes), lanes)
-        with b.loop(column_low, column_high, column_step) as column, b.loop(row_low, row_high, row_step) as row:
-            rows = row.index, b.minimum(b.add(row.index, row_step), row_high)
-            columns_here = column.index, b.minimum(b.add(column.index, column_step), column_high)
+        with b.loop(*columns, column_step) as column, b.loop(*rows, row_step) as row:
+            rows_here = row.index, b.minimum(b.add(row.index, row_step), rows[1])
+            columns_here = column.index, b.minimum(b.add(column.index, column_step), columns[1])
             with b.loop(0, count, 1) as block:
                 start = b.multiply(block.index, share)
                 depth = b.maximum(b.minimum(b.subtract(product.depth, start), share), 0)
                 first = b.compare("eq", block.index, 0)
                 last = b.compare("eq", b.add(block.index, 1), count)
                 part = replace(product.part(b, depth=start), depth=depth)
-                self._panels(part, panels, rows, columns_here, (first, last))
+                self._panels(part, panels, rows_here, columns_here, (first, last))
 
     def _panels(
         self,
