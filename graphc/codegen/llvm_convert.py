@@ -5,11 +5,11 @@ from __future__ import annotations
 from graphc import dtypes
 from graphc.codegen.llvm_vector import ELEMENTS, Vector
 
-# What an element is in memory. bfloat16 is handled as its bits: not every processor has the type.
+# What an element is in memory. 16-bit floats are handled as their bits: not every processor has the types.
 STORAGE = {
     "bool": "i8", "uint8": "i8", "uint16": "i16", "uint32": "i32", "uint64": "i64",
     "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
-    "bfloat16": "i16", "float16": "half", "float32": "float", "float64": "double",
+    "bfloat16": "i16", "float16": "i16", "float32": "float", "float64": "double",
 }  # fmt: skip
 
 # What an element is in a register, where arithmetic happens.
@@ -26,8 +26,10 @@ def from_storage(value: Vector, dtype: str) -> Vector:
     match dtype:
         case "bool":
             return value.compare("ne", 0)
+        case "float16" if value.arithmetic.target.half:
+            return value.convert("bitcast", "half").convert("fpext", "float")
         case "float16":
-            return value.convert("fpext", "float")
+            return _widened_half(value)
         case "bfloat16":
             return (value.convert("zext", "i32") << 16).convert("bitcast", "float")
         case _:
@@ -39,8 +41,10 @@ def to_storage(value: Vector, dtype: str) -> Vector:
     match dtype:
         case "bool":
             return value.convert("zext", "i8")
+        case "float16" if value.arithmetic.target.half:
+            return value.convert("fptrunc", "half").convert("bitcast", "i16")
         case "float16":
-            return value.convert("fptrunc", "half")
+            return _to_half(value)
         case "bfloat16":
             return _to_bfloat16(value)
         case _:
@@ -53,6 +57,30 @@ def _to_bfloat16(value: Vector) -> Vector:
     rounded = (bits + 0x7FFF + (upper & 1)).operate("lshr", 16)
     # A nan keeps its upper bits and stays quiet, lest rounding carry it into infinity.
     return value.is_nan().select(upper | 0x40, rounded).convert("trunc", "i16")
+
+
+def _widened_half(value: Vector) -> Vector:
+    bits = value.convert("zext", "i32")
+    # The multiplication moves the exponent to float32's and makes denormals normal.
+    size = ((bits & 0x7FFF) << 13).convert("bitcast", "float") * 2.0**112
+    endless = (bits & 0x7C00).equals(0x7C00)
+    size_bits = size.convert("bitcast", "i32")
+    size_bits = endless.select(size_bits | 0x7F800000, size_bits)
+    return (size_bits | ((bits & 0x8000) << 16)).convert("bitcast", "float")
+
+
+def _to_half(value: Vector) -> Vector:
+    size = value.absolute()
+    bits = size.convert("bitcast", "i32")
+    odd = bits.operate("lshr", 13) & 1
+    normal = (bits - (112 << 23) + 0xFFF + odd).operate("lshr", 13)
+    # One half has the denormals' last place as its own: adding it rounds them.
+    tiny = (size + 0.5).convert("bitcast", "i32") - (126 << 23)
+    result = (size < 2.0**-14).select(tiny, normal)
+    result = (size >= 65520.0).select(0x7C00, result)
+    result = value.is_nan().select(0x7E00, result)
+    sign = value.convert("bitcast", "i32").operate("lshr", 16) & 0x8000
+    return (result | sign).convert("trunc", "i16")
 
 
 def convert(value: Vector, source: str, target: str) -> Vector:

@@ -7,11 +7,12 @@ depend on it become vectors (one for each copy of an unrolled loop), all others 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
+
+import numpy as np
 
 from graphc import dtypes
 from graphc.codegen.llvm_builder import FunctionBuilder, Operand, Section
@@ -250,8 +251,9 @@ class ExpressionEmitter:
 
     def _stored_constant(self, e: Load) -> str:
         value = 0 if e.other is None else e.other.value
-        if e.dtype == "bfloat16":
-            return literal(struct.unpack("<I", struct.pack("<f", value))[0] >> 16, "i16")
+        if dtypes.TABLE[e.dtype].kind == "float" and dtypes.TABLE[e.dtype].bits == 16:
+            bits = np.asarray(value).astype(dtypes.numpy_dtype(e.dtype)).view(np.uint16)
+            return literal(int(bits), "i16")
         return literal(value, STORAGE[e.dtype])
 
     def _access(self, buffer: str, offset: Dim, copy: int, mask: Vector | None) -> Access:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,13 @@ def narrow_target() -> Target:
     host = cpu().host
     kept = [f for f in host.features.split(",") if not f.startswith("+avx512")]
     return Target(host.name, ",".join(kept), 4, 16, fma=True, half=True)
+
+
+def plain_target() -> Target:
+    """Return a target that can neither convert float16 nor multiply and add at once, for this machine."""
+    if platform.machine() in ("x86_64", "AMD64"):
+        return Target("x86-64-v2", "", 4, 16, fma=False, half=False)
+    return replace(host_target(), fma=False, half=False)
 
 
 def kernel_text(kernel: LoopKernel, target: Target) -> str:

@@ -15,7 +15,7 @@ from graphc.codegen import Target
 from graphc.codegen.llvm_math import SPELLINGS
 from graphc.loopir import PRIMITIVES, Call, Const, Expr, For, Index, Load, LoopKernel, Parameter, Store
 from graphc.symbolic import Symbol
-from tests.codegen.native import host_target, narrow_target, run_kernel
+from tests.codegen.native import host_target, narrow_target, plain_target, run_kernel
 
 Array = np.ndarray[Any, Any]
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -138,6 +138,15 @@ def test_lanes_and_scalars_agree_bitwise(primitive: str) -> None:
     np.testing.assert_array_equal(a.view(np.int32)[~np.isnan(a)], b.view(np.int32)[~np.isnan(b)])
     narrow = apply(primitive, x, target=narrow_target())
     np.testing.assert_array_equal(a.view(np.int32)[~np.isnan(a)], narrow.view(np.int32)[~np.isnan(narrow)])
+
+
+@pytest.mark.parametrize("primitive", sorted(REAL))
+def test_without_fused_multiply_add(primitive: str) -> None:
+    """Formulas stay sound, a little less exact, where products are rounded."""
+    drawn = np.random.default_rng(9).uniform(-0.999, 0.999, 20_001)
+    x = (np.abs(drawn) + 0.001 if primitive in ("log", "sqrt", "rsqrt") else drawn).astype(np.float32)
+    found = apply(primitive, x, target=plain_target())
+    assert units(found, REAL[primitive][0](x)) <= 2 * REAL[primitive][3] + 1
 
 
 @pytest.mark.parametrize(("dtype", "limit"), [("float32", 1.0), ("float64", 8.0)])
@@ -323,10 +332,13 @@ def test_small_floats_round_to_nearest_even_when_stored(dtype: str) -> None:
     x = x.astype(np.float32)
     with np.errstate(over="ignore"):
         expected = x.astype(dtypes.numpy_dtype(dtype))
-    for vector in (True, False):
-        found = apply("cast", x, dtype=dtype, vector=vector)
+    every = np.arange(1 << 16, dtype=np.uint16).view(expected.dtype)
+    for vector, target in ((True, host_target()), (False, host_target()), (True, plain_target())):
+        found = apply("cast", x, dtype=dtype, vector=vector, target=target)
         np.testing.assert_array_equal(found.astype(np.float32), expected.astype(np.float32))
         np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+        widened = apply("cast", every, dtype="float32", vector=vector, target=target)
+        np.testing.assert_array_equal(widened, every.astype(np.float32))
 
 
 def test_small_floats_compute_in_float32() -> None:
