@@ -347,5 +347,6 @@ def _call_key(tensors: Sequence[Any], masks: Sequence[Any]) -> str:
 
 
 def _once(items: Sequence[Any]) -> list[Any]:
-    """Return the items in order, each object once."""
-    return list({id(item): item for item in items}.values())
+    """Return the items in order, each object once; numbers have no identity and stay as often as they are given."""
+    keyed = {(i, None) if isinstance(item, (int, float)) else (None, id(item)): item for i, item in enumerate(items)}
+    return list(keyed.values())
