@@ -156,7 +156,8 @@ def wide_tile(rows: int, columns: Dim, lanes: int, registers: int) -> TileShape:
         whole = -(-columns // lanes)
         vectors = -(-whole // -(-whole // most))
     chains = 1
-    while chains * rows * vectors < _IN_FLIGHT and chains < 4:
+    sums = rows * vectors
+    while chains * sums < _IN_FLIGHT and chains < 4 and 2 * chains * sums + vectors < registers:
         chains *= 2
     return TileShape(rows, vectors, chains)
 
