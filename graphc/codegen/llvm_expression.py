@@ -161,10 +161,6 @@ class ExpressionEmitter:
         """Return the value of an expression with as many lanes as there are here."""
         return self._spread(self.facts.of(e), copy)
 
-    def scalar(self, e: Expr) -> Vector:
-        """Return the value of an expression that does not depend on the lanes."""
-        return self._value(self.facts.of(e), 0)
-
     def mask(self, copy: int = 0) -> Vector | None:
         """Return which lanes of a copy are active; None where all are."""
         return None if self._lanes is None else self._lanes.masks[copy]
