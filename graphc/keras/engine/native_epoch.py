@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.keras import backend as K
-from graphc.keras.callbacks import CallbackList
 
 Array = np.ndarray[Any, Any]
 
@@ -17,7 +16,7 @@ SECONDS_BETWEEN_RETURNS = 0.1
 
 
 class NativeEpoch:
-    """A training function whose steps run in native code: gather the rows, step, add up the results.
+    """A training or test function whose steps run in native code: gather the rows, step, add up the results.
 
     The sums of the results are float64, in the order of the steps, so that they equal the step-by-step path bit by
     bit.
@@ -37,26 +36,29 @@ class NativeEpoch:
         driver (an interpreted one, or one with outputs that are no float scalars).
         """
         data = [array for array in arrays if not isinstance(array, float)]
+        training = int(any(array for array in arrays if isinstance(array, float)))
         if stateful_names or not all(isinstance(array, np.ndarray) for array in data):
             return None
         is_scalar = [K.ndim(x) == 0 and K.dtype(x) in ("float32", "float64") for x in function.outputs]
-        executable = function.executable(int(len(data) < len(arrays)))
+        executable = function.executable(training)
         if not all(is_scalar) or not hasattr(executable, "epoch"):
             return None
         tensors = function.inputs[: len(data)]
         rows = [np.ascontiguousarray(array, x.dtype) for array, x in zip(data, tensors)]
         return cls(executable, rows, count)
 
-    def run(self, hooks: CallbackList, order: Any, batch_size: int | None) -> None:
-        """Run one epoch over the rows in `order`, and give the loggers the sums whenever it comes back."""
+    def stretches(self, order: Array, batch_size: int | None) -> Iterator[int]:
+        """Run one epoch over the rows in `order`; yield the number of rows done whenever it comes back.
+
+        `totals` then holds the sums over them of each result times its batch's rows. Ctrl-C comes through between.
+        """
         indices = np.ascontiguousarray(order, np.int64)
         size = batch_size or len(indices)
         steps = -(-len(indices) // size)
         self.totals[:] = 0.0
         done = 0
         while done < steps:
-            # Between calls Python handles Ctrl-C.
             done += self.executable.epoch(
                 self.arrays, indices, size, done, steps, self.totals, SECONDS_BETWEEN_RETURNS, self.gathered
             )
-            hooks.on_stretch_end(min(done * size, len(indices)), self.totals)
+            yield min(done * size, len(indices))

@@ -119,8 +119,9 @@ def fit_loop(
         logs: dict[str, Any] = {}
         if order is not None and steps_per_epoch is None:
             order = _shuffled(order, shuffle, batch_size)
-        if native is not None:
-            native.run(hooks, order, batch_size)
+        if native is not None and order is not None:
+            for seen in native.stretches(order, batch_size):
+                hooks.on_stretch_end(seen, native.totals)
         else:
             for step, batch in enumerate(_batches(arrays, order, batch_size, steps_per_epoch, bool(shuffle))):
                 _train_step(model, hooks, function, step, *batch)
@@ -198,6 +199,14 @@ def test_loop(
     totals = Totals(len(model.metrics_names), stateful)
     bar = Progbar(target=samples if steps is None else steps) if verbose == 1 else None
     order = None if samples is None else np.arange(samples)
+    native = None
+    if order is not None and samples:
+        native = NativeEpoch.of(function, arrays, len(model.metrics_names), model.stateful_metric_names)
+    if native is not None and order is not None:
+        for seen in native.stretches(order, batch_size):
+            if bar is not None:
+                bar.update(seen)
+        return unpack_singleton([float(total) / len(order) for total in native.totals])
     for batch, size in _batches(arrays, order, batch_size, steps, is_shuffled=False):
         totals.add(to_list(function(batch)), size)
         if bar is not None:

@@ -1,5 +1,6 @@
 """Native epochs give the bits of the step-by-step path, and come back in time."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -62,17 +63,18 @@ CASES = {
 def test_same_bits_as_step_by_step(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     build, x, y, arguments = CASES[case]
     stretches: list[int] = []
-    run = NativeEpoch.run
+    run = NativeEpoch.stretches
 
-    def counted(self: Any, *given: Any) -> None:
-        stretches.append(1)
-        run(self, *given)
+    def counted(self: Any, order: Any, batch_size: int) -> Iterator[int]:
+        stretches.append(len(order))
+        return run(self, order, batch_size)
 
-    monkeypatch.setattr(NativeEpoch, "run", counted)
+    monkeypatch.setattr(NativeEpoch, "stretches", counted)
     native = trained([], build, x, y, **arguments)
-    assert len(stretches) == 3
+    trained_rows = [rows for rows in stretches if rows > 21]
+    assert len(trained_rows) == 3
     stepped = trained([EachBatch()], build, x, y, **arguments)
-    assert len(stretches) == 3
+    assert [rows for rows in stretches if rows > 21] == trained_rows
     assert list(native[1].values()) == list(stepped[1].values())
     for a, b in zip(native[0], stepped[0], strict=True):
         np.testing.assert_array_equal(a, b)
@@ -116,6 +118,13 @@ def test_interrupt_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
         model.fit(X, Y, epochs=2, batch_size=8, verbose=0, callbacks=[Interrupter([])])
     assert not np.array_equal(before[0], model.get_weights()[0])
     assert model.fit(X, Y, verbose=0).history["loss"][0] > 0
+
+
+def test_evaluation_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = noisy()
+    native = model.evaluate(X, Y, batch_size=7, verbose=0)
+    monkeypatch.setattr(NativeEpoch, "of", classmethod(lambda *_: None))
+    assert model.evaluate(X, Y, batch_size=7, verbose=0) == native
 
 
 def test_callbacks_of_epochs_alone_leave_it_native() -> None:
