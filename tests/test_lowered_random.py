@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 
-from graphc.graph import evaluate
+import graphc
+from graphc import ops
+from graphc.graph import Graph, evaluate
 from graphc.loopir import evaluate_plan, verify_plan
 from graphc.passes import run_pipeline
 from graphc.schedule import lower_graph
@@ -22,3 +25,25 @@ def test_plans_mean_what_their_graphs_mean(program: Program) -> None:
     by_state = {b.source: states[b.name] for b in plan.buffers if b.role == "state"}
     found += [by_state[state.attrs["state"]].reshape(new.shape) for state, new in graph.updates]
     assert_close(found, [*outputs, *updates], graph)
+
+
+def test_a_fold_does_not_join_loops_that_walk_another_shape() -> None:
+    """The slopes of a row and the flat copy of all rows are computed by loops of different shapes."""
+    x = graphc.placeholder((None, 3))
+    shifted = ops.log1p(ops.absolute(x) + 0.5)
+    least = ops.min(shifted, 1, keepdims=True)
+    check(Graph((x,), (ops.reshape(shifted, (-1,)), least, shifted / (least + 0.5))))
+
+
+def test_arrays_without_elements_join_loops() -> None:
+    x = graphc.placeholder((None, 3))
+    least = ops.floor(ops.min(x, (0, 1), keepdims=True))
+    nothing = ops.slice(least, (0, 0), (1, 0))
+    check(Graph((x,), (nothing, ops.broadcast_to(ops.reshape(nothing, (1, 0, 1)), (1, 0, 3)), 4.0 - least)))
+
+
+def check(graph: Graph) -> None:
+    array = np.random.default_rng(1).standard_normal((5, 3)).astype(np.float32)
+    plan = lower_graph(run_pipeline(graph).graph)
+    verify_plan(plan)
+    assert_close(evaluate_plan(plan, [array])[0], evaluate(graph, [array])[0], graph)

@@ -68,7 +68,7 @@ class Graph:
         )
 
     def to_networkx(self) -> networkx.MultiDiGraph[int]:
-        """Return a networkx view: a vertex per node (key: its position) with op, type, layer, source; argument edges."""
+        """Return a networkx view: vertices keyed by position, with op, type, layer and source; an edge per argument."""
         import networkx  # only tools and tests ask for it, and it takes a tenth of a second to import
 
         view: Any = networkx.MultiDiGraph()
