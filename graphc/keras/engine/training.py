@@ -57,6 +57,13 @@ class Model(Network):
         weights that are trainable now are the ones that training changes. Other keywords go to `K.function`.
         Raises GraphError (a ValueError) or TypeError where an argument does not fit the model's outputs.
         """
+        if "class_mode" in kwargs:
+            kwargs.pop("class_mode")
+            warnings.warn(
+                "`compile` has no `class_mode` any more: `metrics=['accuracy']` suits the loss and the output's shape.",
+                UserWarning,
+                stacklevel=2,
+            )
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss or []
         self.metrics = metrics or []

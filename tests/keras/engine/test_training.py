@@ -263,7 +263,7 @@ def test_uncompiled_model() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"loss": {"nobody": "mse"}}, r"Unknown entry in loss dictionary: \['nobody'\]"),
+        ({"loss": {"kind": "mse", "size": "mse", "no": "mse"}}, r"Unknown entry in loss dictionary: \['no'\]"),
         ({"loss": ["mse"]}, "one entry per model output. The model has 2 outputs"),
         ({"loss": "mse", "loss_weights": {"nobody": 1.0}}, "Unknown entry in loss_weights"),
         ({"loss": "mse", "loss_weights": 3}, "Could not interpret loss_weights"),
@@ -277,6 +277,12 @@ def test_uncompiled_model() -> None:
 def test_compile_refuses(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises((GraphError, ValueError), match=message):
         two_outputs().compile(**{"optimizer": "sgd", **arguments})
+
+
+def test_class_mode_of_keras_1() -> None:
+    with pytest.warns(UserWarning, match="no `class_mode` any more"):
+        model = classifier(class_mode="categorical")
+    assert model.metrics_names == ["loss", "acc"]
 
 
 def test_trained_on_target_tensors() -> None:
