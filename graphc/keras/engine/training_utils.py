@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -341,9 +341,3 @@ def check_num_samples(
             )
         return None
     return int(ins[0].shape[0]) if hasattr(ins[0], "shape") else None
-
-
-def iter_sequence_infinite(seq: Iterable[Any]) -> Iterator[Any]:
-    """Yield the items of a Sequence again and again."""
-    while True:
-        yield from seq

@@ -99,37 +99,3 @@ def _params_before_loss(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewrit
 
 
 legacy_get_updates_support = generate_legacy_interface(preprocessor=_params_before_loss)
-
-_GENERATOR_NAMES = [
-    ("samples_per_epoch", "steps_per_epoch"),
-    ("val_samples", "steps"),
-    ("nb_epoch", "epochs"),
-    ("nb_val_samples", "validation_steps"),
-    ("nb_worker", "workers"),
-    ("pickle_safe", "use_multiprocessing"),
-    ("max_q_size", "max_queue_size"),
-]
-
-
-def _samples_to_steps(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
-    """Keras 1 counted samples an epoch, Keras 2 counts batches."""
-    counted_in_samples = {"samples_per_epoch", "val_samples", "nb_val_samples"} & set(kwargs)
-    if counted_in_samples:
-        warnings.warn(
-            "Keras 2 counts batches where Keras 1 counted samples: `steps_per_epoch` = samples_per_epoch / batch_size, "
-            "and likewise `validation_steps` for `nb_val_samples`, `steps` for `val_samples`. Update your call.",
-            UserWarning,
-            stacklevel=3,
-        )
-    replaced = []
-    if len(args) < 3 and "samples_per_epoch" in kwargs:
-        samples = kwargs.pop("samples_per_epoch")
-        generator = args[1] if len(args) > 1 else kwargs["generator"]
-        kwargs["steps_per_epoch"] = samples // getattr(generator, "batch_size", 1)
-        replaced.append(("steps_per_epoch", "samples_per_epoch"))
-    return args, kwargs, replaced
-
-
-legacy_generator_methods_support = generate_legacy_interface(
-    ["generator", "steps_per_epoch", "epochs"], _GENERATOR_NAMES, _samples_to_steps, object_type="method"
-)
