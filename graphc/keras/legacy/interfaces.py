@@ -83,19 +83,3 @@ def _shape_before_name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritt
 
 
 legacy_add_weight_support = generate_legacy_interface(["name", "shape"], preprocessor=_shape_before_name)
-
-
-def _params_before_loss(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
-    """`get_updates(params, constraints, loss)` was Keras 1's order."""
-    if len(args) > 4:
-        raise TypeError(located(f"`get_updates` takes a loss and parameters, but you passed {len(args) - 1} arguments"))
-    is_old_order = len(args) == 4 or (len(args) == 3 and isinstance(args[1], (list, tuple)) and "loss" in kwargs)
-    if not is_old_order:
-        return args, kwargs, []
-    if len(args) == 4:
-        kwargs["loss"] = args[3]
-    kwargs["params"] = args[1]
-    return (args[0],), kwargs, []
-
-
-legacy_get_updates_support = generate_legacy_interface(preprocessor=_params_before_loss)
