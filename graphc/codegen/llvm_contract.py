@@ -325,7 +325,7 @@ class _Emitter:
         assert tile is not None
         width = tile.vectors * w.lanes
         with b.loop(*columns, 1) as across:
-            column = b.multiply(across.index, width)
+            column = self._first_column(across.index, width)
             remaining = b.subtract(product.columns, column)
             masks = self._masks(product.columns, remaining, tile.vectors)
             part = product.part(b, column=column)
@@ -373,6 +373,11 @@ class _Emitter:
         distance = b.value(f"phi i64 [{panel.rows}, %{before}], [{copy.rows}, %{after}]")
         return replace(part, right=Strided(pointer, distance, 1, w.dtype)), masks
 
+    def _first_column(self, panel: Operand, width: int) -> Operand:
+        columns = self.extents[1]
+        is_single = isinstance(columns, int) and columns <= width
+        return 0 if is_single else self.builder.multiply(panel, width)
+
     def _masks(self, columns: Operand, remaining: Operand, vectors: int) -> list[str | None]:
         """Return the mask of each vector of a panel; None for each where panels fill the columns."""
         lanes = self.target.lanes
@@ -384,7 +389,9 @@ class _Emitter:
         """Write a tile at the operands' pointers, and its epilogue."""
         b = self.builder
         initial = None if place.block is None else self._resume(shape, place.saved, place.block[0])
-        sums = emit_tile(self.writer, shape, product.left, product.right, product.depth, reading, initial)
+        sums = emit_tile(
+            self.writer, shape, product.left, product.right, product.depth, reading, self._masked_steps(shape), initial
+        )
         rows = [sums[start : start + shape.vectors] for start in range(0, len(sums), shape.vectors)]
         at = place.row, place.column
         if place.block is None:
@@ -399,6 +406,18 @@ class _Emitter:
         save_tile(self.writer, sums, place.saved)
         b.branch(joined)
         b.begin(joined)
+
+    def _masked_steps(self, shape: TileShape) -> int | None:
+        """Return for how many rows of the right operand, the last ones, a panel may reach beyond its memory.
+
+        What lies beyond the columns of an earlier row is the next row: it may be read, and is masked in the end.
+        None where the extents do not tell.
+        """
+        columns, distance = self.kernel.column[1], self.problem.right[2]
+        if not isinstance(columns, int) or not isinstance(distance, int) or distance <= 0:
+            return None
+        beyond = -columns % (shape.vectors * self.target.lanes)
+        return -(-beyond // distance)
 
     def _resume(self, shape: TileShape, saved: str, first: str) -> list[str]:
         """Return the accumulators to start from: zeros in the first block, else those that were saved."""
@@ -419,7 +438,7 @@ class _Emitter:
         width = tile.vectors * self.target.lanes
         _, _, low, high = self._split(1, b.divide(b.add(product.columns, width - 1), width))
         with b.loop(low, high, 1) as across:
-            column = b.multiply(across.index, width)
+            column = self._first_column(across.index, width)
             remaining = b.subtract(product.columns, column)
             masks = self._masks(product.columns, remaining, tile.vectors)
             self._tile(tile, product.part(b, row, column), masks, _Place(row, column, remaining, masks))

@@ -96,7 +96,7 @@ class VectorWriter:
         strides = b.value(
             f"shufflevector <{lanes} x i64> {single}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer"
         )
-        offsets = b.value(f"mul <{lanes} x i64> {strides}, {_iota(lanes)}")
+        offsets = b.value(f"mul <{lanes} x i64> {strides}, {_iota(lanes, 'i64')}")
         pointers = b.value(f"getelementptr {FLOATS[dtype]}, ptr {pointer}, <{lanes} x i64> {offsets}")
         every = self.lanes_below(lanes) if mask is None else mask
         loaded = b.call(
@@ -173,10 +173,11 @@ class VectorWriter:
         return self._compare_lanes("sle", count, self.lanes)
 
     def _compare_lanes(self, relation: str, count: Operand, lanes: int) -> str:
-        b, kind = self.builder, f"<{lanes} x i64>"
-        single = b.value(f"insertelement {kind} poison, i64 {count}, i64 0")
+        # LLVM compares again inside the loops that use a mask: short lanes take one instruction.
+        b, kind = self.builder, f"<{lanes} x i32>"
+        single = b.value(f"insertelement {kind} poison, i32 {b.value(f'trunc i64 {count} to i32')}, i64 0")
         counts = b.value(f"shufflevector {kind} {single}, {kind} poison, <{lanes} x i32> zeroinitializer")
-        return b.value(f"icmp {relation} {kind} {counts}, {_iota(lanes)}")
+        return b.value(f"icmp {relation} {kind} {counts}, {_iota(lanes, 'i32')}")
 
     def _widen(self, value: str, dtype: str, form: str) -> str:
         if dtype == self.dtype:
@@ -203,70 +204,62 @@ def emit_tile(
     right: Strided,
     depth: Operand,
     masks: Sequence[str | None],
+    masked_steps: int | None = None,
     initial: Sequence[str] | None = None,
 ) -> list[str]:
     """Emit the depth loop of a tile and return its accumulators, row after row.
 
-    `left` points at (first row, 0), `right` at (0, first column) with columns at distance 1. Columns of a masked
-    vector whose lane is off are not read. `initial` are accumulators to go on from; without them they start at zero.
+    `left` points at (first row, 0), `right` at (0, first column) with columns at distance 1. Masked lanes are not read
+    in the last `masked_steps` steps of the depth (None: in all steps); before them, any memory may be read there.
+    `initial` are accumulators to go on from; without them they start at zero.
     """
     b = w.builder
-    rows, vectors, chains = shape.rows, shape.vectors, shape.chains
-    row_offsets = [b.multiply(left.rows, row) for row in range(rows)]
+    start = list(initial or ())
+    start += ["zeroinitializer"] * (shape.rows * shape.vectors * shape.chains - len(start))
+    kinds = ["ptr", "ptr"] + [w.vector] * len(start)
+    state = [left.pointer, right.pointer, *start]
+    open_masks: Sequence[str | None] = masks
+    whole = depth
+    if masked_steps is not None and any(mask is not None for mask in masks):
+        open_masks = [None] * shape.vectors
+        whole = b.maximum(b.subtract(depth, masked_steps), 0)
+    main = b.subtract(whole, b.remainder(whole, shape.chains))
+    for low, high, step, reading in ((0, main, shape.chains, open_masks), (main, depth, 1, masks)):
+        if low == high:
+            continue
+        with b.loop(low, high, step, list(zip(kinds, state))) as loop:
+            loop.next = list(loop.carried)
+            for chain in range(step):
+                _step(w, shape, left, right, reading, loop.next, chain)
+        state = loop.results
+    return _join_chains(w, state[2:], shape.chains)
+
+
+def _step(
+    w: VectorWriter,
+    shape: TileShape,
+    left: Strided,
+    right: Strided,
+    masks: Sequence[str | None],
+    state: list[str],
+    chain: int,
+) -> None:
+    """Emit one step of the depth: move `state`, which is left pointer, right pointer, accumulators of all chains."""
+    b = w.builder
     element, column_element = FLOATS[left.dtype], FLOATS[right.dtype]
-
-    def steps(carried: list[str], count: int) -> list[str]:
-        """Multiply-add `count` steps of the depth onto [left pointer, right pointer, accumulators...]."""
-        left_pointer, right_pointer, *sums = carried
-        for step in range(count):
-            at_left, at_right = left_pointer, right_pointer
-            if isinstance(left.columns, int):
-                at_left = left_pointer
-                columns = step * left.columns
-            else:
-                columns = 0
-            at_right = (
-                b.gep(right_pointer, step * right.rows, column_element)
-                if isinstance(right.rows, int)
-                else right_pointer
-            )
-            loaded = [
-                w.load(b.gep(at_right, vector * w.lanes, column_element), right.dtype, masks[vector])
-                for vector in range(vectors)
-            ]
-            base = step % chains * rows * vectors
-            for row in range(rows):
-                pointer = b.gep(at_left, b.add(row_offsets[row], columns), element)
-                factor = w.splat(w.load_scalar(pointer, left.dtype))
-                for vector in range(vectors):
-                    position = base + row * vectors + vector
-                    sums[position] = w.multiply_add(factor, loaded[vector], sums[position])
-            if not isinstance(left.columns, int):
-                left_pointer = b.gep(left_pointer, left.columns, element)
-            if not isinstance(right.rows, int):
-                right_pointer = b.gep(right_pointer, right.rows, column_element)
-        if isinstance(left.columns, int):
-            left_pointer = b.gep(left_pointer, count * left.columns, element)
-        if isinstance(right.rows, int):
-            right_pointer = b.gep(right_pointer, count * right.rows, column_element)
-        return [left_pointer, right_pointer, *sums]
-
-    zeros = ["zeroinitializer"] * (rows * vectors * chains)
-    start = [left.pointer, right.pointer, *([*initial, *zeros[len(initial) :]] if initial is not None else zeros)]
-    kinds = ["ptr", "ptr"] + [w.vector] * (len(start) - 2)
-    main = b.subtract(depth, b.remainder(depth, chains))
-    state = start
-    if main != 0:
-        with b.loop(0, main, chains, list(zip(kinds, start))) as loop:
-            loop.next = steps(list(loop.carried), chains)
-        state = loop.results
-    if isinstance(depth, int) and isinstance(main, int):
-        state = steps(state, depth - main) if depth > main else state
-    elif main != depth:
-        with b.loop(main, depth, 1, list(zip(kinds, state))) as loop:
-            loop.next = steps(list(loop.carried), 1)
-        state = loop.results
-    return _join_chains(w, state[2:], chains)
+    loaded = [
+        w.load(b.gep(state[1], vector * w.lanes, column_element), right.dtype, mask)
+        for vector, mask in enumerate(masks)
+    ]
+    position = 2 + chain * shape.rows * shape.vectors
+    for row in range(shape.rows):
+        pointer = b.gep(state[0], b.multiply(left.rows, row), element)
+        factor = w.splat(w.load_scalar(pointer, left.dtype))
+        for vector in loaded:
+            state[position] = w.multiply_add(factor, vector, state[position])
+            position += 1
+    state[0] = b.gep(state[0], left.columns, element)
+    state[1] = b.gep(state[1], right.rows, column_element)
 
 
 def _join_chains(w: VectorWriter, sums: list[str], chains: int) -> list[str]:
@@ -338,5 +331,5 @@ def _dots(w: VectorWriter, left: Strided, starts: Sequence[str], right: Strided,
     return w.sum_lanes(_join_chains(w, sums, chains))
 
 
-def _iota(lanes: int) -> str:
-    return "<" + ", ".join(f"i64 {lane}" for lane in range(lanes)) + ">"
+def _iota(lanes: int, element: str) -> str:
+    return "<" + ", ".join(f"{element} {lane}" for lane in range(lanes)) + ">"
