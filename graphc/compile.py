@@ -70,7 +70,7 @@ def function(
     host = runtime.cpu().host
     text = codegen.emit_plan(plan, codegen.describe_target(host.name, host.features, host.l1, host.l2))
     return runtime.load_plan(
-        plan, text, graph=report.graph, reports=report.records, name=name or "function", single=single
+        plan, text, graph=report.graph, reports=report.records, name=name or "function", single=single, checked=checked
     )
 
 

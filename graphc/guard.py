@@ -9,8 +9,8 @@ from graphc.graph import Graph, Node, builder
 def guarded_graph(graph: Graph) -> tuple[Graph, tuple[str, ...]]:
     """Return the graph with one more output a checked value, and what each check is called.
 
-    Checked are floating outputs and new values of states. Each further output is a bool scalar: all elements are
-    finite. Where any is false, every update becomes its state's old value.
+    Checked are floating outputs and new values of states. Each further output is a float32 scalar, 1 where all
+    elements are finite, else 0. Where any is 0, every update becomes its state's old value.
     """
     names: list[str] = []
     checks: list[Node] = []
@@ -27,8 +27,9 @@ def guarded_graph(graph: Graph) -> tuple[Graph, tuple[str, ...]]:
     every = checks[0]
     for check in checks[1:]:
         every = builder("logical_and")(every, check)
+    flags = tuple(builder("cast")(check, "float32") for check in checks)
     updates = tuple((state, builder("where")(every, new, state)) for state, new in graph.updates)
-    return Graph(graph.inputs, graph.outputs + tuple(checks), updates), tuple(names)
+    return Graph(graph.inputs, graph.outputs + flags, updates), tuple(names)
 
 
 def _all_finite(n: Node) -> Node:

@@ -70,7 +70,7 @@ Dim = Union[int, "Polynomial"]
 class Polynomial:
     """A canonical sum of integer multiples of products of atoms; build it with arithmetic on `symbol(...)`."""
 
-    __slots__ = ("terms", "_hash")
+    __slots__ = ("_hash", "terms")
 
     terms: dict[Monomial, int]
 
@@ -224,7 +224,7 @@ def floordiv(a: Dim, b: Dim) -> Dim:
 
 
 def _without_common_factor(a: Dim, b: Dim) -> tuple[Dim, Dim, Dim, Dim] | None:
-    """Return (g, high, low, b / g) with a = g * high + low, low provably in [0, g), g dividing b; None if there is none.
+    """Return (g, high, low, b / g) with a = g * high + low, g dividing b, low provably in [0, g); else None.
 
     Then a // b = high // (b / g) and a % b = g * (high % (b / g)) + low.
     """
@@ -250,6 +250,21 @@ def _bare_atom(a: Dim) -> Atom | None:
         return None
     [monomial] = a.terms
     return monomial[0] if len(monomial) == 1 else None
+
+
+def bare_symbol(dim: Dim) -> Symbol | None:
+    """Return the symbol that a dim is, None for ints and for expressions."""
+    if isinstance(dim, int) or len(dim.terms) != 1:
+        return None
+    [(monomial, coefficient)] = dim.terms.items()
+    if coefficient != 1 or len(monomial) != 1 or not isinstance(monomial[0], Symbol):
+        return None
+    return monomial[0]
+
+
+def of_symbol(s: Symbol) -> Dim:
+    """Return the dim that is this symbol and nothing else."""
+    return _of_atom(s)
 
 
 def recombine(a: Dim) -> Dim:

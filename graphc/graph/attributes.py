@@ -35,13 +35,3 @@ def symbols_of(n: Node) -> set[Symbol]:
         for dim in dims_of(value):
             found |= symbolic.symbols(dim)
     return found
-
-
-def bare_symbol(dim: Dim) -> Symbol | None:
-    """Return the symbol that a dim is, None for ints and for expressions."""
-    if isinstance(dim, int) or len(dim.terms) != 1:
-        return None
-    [(monomial, coefficient)] = dim.terms.items()
-    if coefficient != 1 or len(monomial) != 1 or not isinstance(monomial[0], Symbol):
-        return None
-    return monomial[0]

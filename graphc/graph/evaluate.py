@@ -88,9 +88,9 @@ def bind_dims(n: Node, shape: tuple[int, ...], environment: Environment) -> None
         raise ShapeError(f"'{name}' is {n.type}: an array of rank {len(shape)}, shape {shape}, was given")
     for dim, size in zip(n.shape, shape):
         if isinstance(dim, symbolic.Polynomial):
-            [monomial] = dim.terms or [()]
-            if len(monomial) == 1 and isinstance(monomial[0], symbolic.Symbol):
-                environment.setdefault(monomial[0], size)
+            found = symbolic.bare_symbol(dim)
+            if found is not None:
+                environment.setdefault(found, size)
     for dim, size in zip(n.shape, shape):
         expected = symbolic.evaluate(dim, environment)
         if expected != size:

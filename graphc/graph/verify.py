@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphc.errors import DTypeError, GraphError, ShapeError
-from graphc.graph.attributes import bare_symbol, symbols_of
+from graphc.graph.attributes import symbols_of
 from graphc.graph.graph import Graph
 from graphc.graph.node import Node
 from graphc.graph.op import CONSTANT, PLACEHOLDER, REGISTRY, STATE
 from graphc.graph.printer import format_graph
 from graphc.graph.types import TensorType
-from graphc.symbolic import Symbol
+from graphc.symbolic import Symbol, bare_symbol
 
 
 def verify_graph(graph: Graph) -> None:

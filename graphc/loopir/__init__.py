@@ -1,7 +1,7 @@
 """IR 2: how to compute. Data, its printer, its verifier and its meaning; imports nothing of `graph`."""
 
 from graphc.loopir.evaluate import evaluate_kernel, evaluate_plan
-from graphc.loopir.interface import EPOCH_FIELDS, as_size, has_epoch, size_sources
+from graphc.loopir.interface import EPOCH_FIELDS, has_epoch, size_sources
 from graphc.loopir.nodes import (
     COMBINERS,
     PRIMITIVES,
@@ -50,7 +50,6 @@ __all__ = [
     "Result",
     "Statement",
     "Store",
-    "as_size",
     "evaluate_kernel",
     "evaluate_plan",
     "expressions",

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from graphc.errors import CompileError
 from graphc.loopir.plan import Plan
-from graphc.symbolic import Dim, Polynomial, Symbol
+from graphc.symbolic import Symbol, bare_symbol
 
 # The fields of an epoch's request, 64 bits each:
 # rows: address of an array of the address of each argument's first row
@@ -32,15 +32,6 @@ EPOCH_FIELDS = (
 )  # fmt: skip
 
 
-def as_size(dim: Dim) -> Symbol | None:
-    """Return the symbol that a dim is, where it is nothing else."""
-    if isinstance(dim, Polynomial) and len(dim.terms) == 1:
-        ((monomial, coefficient),) = dim.terms.items()
-        if coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol):
-            return monomial[0]
-    return None
-
-
 def size_sources(plan: Plan) -> dict[Symbol, tuple[int, int]]:
     """Return for each size of the plan the argument and the axis that bind it: the first that is the bare symbol.
 
@@ -49,7 +40,7 @@ def size_sources(plan: Plan) -> dict[Symbol, tuple[int, int]]:
     found: dict[Symbol, tuple[int, int]] = {}
     for position, argument in enumerate(plan.arguments):
         for axis, dim in enumerate(argument.shape):
-            s = as_size(dim)
+            s = bare_symbol(dim)
             if s is not None:
                 found.setdefault(s, (position, axis))
     missing = [str(s) for s in plan.sizes if s not in found]

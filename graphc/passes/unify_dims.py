@@ -13,7 +13,6 @@ from graphc.graph import (
     Graph,
     Node,
     TensorType,
-    bare_symbol,
     dims_of,
     inferred_type,
     inheriting,
@@ -22,7 +21,7 @@ from graphc.graph import (
     recording_equalities,
     substitute_dims,
 )
-from graphc.symbolic import Dim, Symbol
+from graphc.symbolic import Dim, Symbol, bare_symbol
 
 
 def unify_dims(graph: Graph) -> Graph:

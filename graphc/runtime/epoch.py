@@ -10,11 +10,11 @@ import numpy as np
 
 from graphc import dtypes, symbolic
 from graphc.errors import ExecutionError, ShapeError
-from graphc.loopir import EPOCH_FIELDS, Plan, as_size
+from graphc.loopir import EPOCH_FIELDS, Plan
 from graphc.runtime.arguments import Array, bind_sizes, check_count, convert_array
 from graphc.runtime.program import Program, aligned_bytes
 from graphc.runtime.symbols import threads
-from graphc.symbolic import Symbol
+from graphc.symbolic import Symbol, bare_symbol
 
 
 def run_epoch(
@@ -42,7 +42,7 @@ def run_epoch(
     shapes = [(rows, *array.shape[1:]) if is_gathered else array.shape for array, is_gathered in zip(converted, chosen)]
     sizes = bind_sizes(plan, shapes, name)
     _check_rows(program, converted, chosen, indices)
-    batch_symbols = {as_size(a.shape[0]) for a, is_gathered in zip(plan.arguments, chosen) if is_gathered}
+    batch_symbols = {bare_symbol(a.shape[0]) for a, is_gathered in zip(plan.arguments, chosen) if is_gathered}
     last_rows = min(batch_size, len(indices) - (steps[1] - 1) * batch_size)
     if last_rows != rows:
         bind_sizes(plan, [(last_rows, *s[1:]) if g else s for s, g in zip(shapes, chosen)], name)
@@ -71,7 +71,7 @@ def run_epoch(
 
 
 def _default_gathered(plan: Plan) -> tuple[bool, ...]:
-    return tuple(bool(a.shape) and as_size(a.shape[0]) is not None for a in plan.arguments)
+    return tuple(bool(a.shape) and bare_symbol(a.shape[0]) is not None for a in plan.arguments)
 
 
 def _check_steps(

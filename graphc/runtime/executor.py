@@ -6,6 +6,8 @@ import ctypes
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from graphc.errors import ExecutionError
 from graphc.loopir import Plan
 from graphc.runtime.arguments import Array
@@ -20,7 +22,7 @@ class Executable:
 
     `single`: a call returns its one result bare, not in a list. `graph` and `plan` are what it was compiled from;
     `native` is the builtin function that a call runs: it takes the same arguments and costs less. `checked` names
-    what the plan's last results tell, bool scalars that a call does not return: where one is false it raises.
+    what the plan's last results tell, scalars that a call does not return: where one is 0 it raises.
     Several threads may call one executable at once. Raises ExecutionError, DTypeError or ShapeError for arguments
     that do not fit, and ExecutionError where a check fails.
     """
@@ -54,10 +56,13 @@ class Executable:
 
     def _check(self, results: list[Array]) -> Any:
         kept = results[: -len(self.checked)]
-        for what, passed in zip(self.checked, results[len(kept) :]):
-            if not passed:
-                raise ExecutionError(f"{self.name}: not finite: {what}")
+        self._raise_unless([bool(flag) for flag in results[len(kept) :]])
         return kept[0] if self.single else kept
+
+    def _raise_unless(self, passed: Sequence[bool]) -> None:
+        failed = [what for what, ok in zip(self.checked, passed) if not ok]
+        if failed:
+            raise ExecutionError(f"{self.name}: not finite: {'; '.join(failed)}")
 
     def epoch(
         self,
@@ -82,9 +87,17 @@ class Executable:
         DTypeError for arrays, as a call does.
         """
         self._stop.value = 0
-        return run_epoch(
-            self._program, arrays, indices, batch_size, (first_step, last_step), totals, seconds, gathered, self._stop
-        )
+        steps = first_step, last_step
+        if not self.checked:
+            return run_epoch(self._program, arrays, indices, batch_size, steps, totals, seconds, gathered, self._stop)
+        # Each check is 1 a row where it passed.
+        sums = np.zeros(len(self.plan.results))
+        done = run_epoch(self._program, arrays, indices, batch_size, steps, sums, seconds, gathered, self._stop)
+        rows = min(len(indices), (first_step + done) * batch_size) - first_step * batch_size
+        kept = len(sums) - len(self.checked)
+        self._raise_unless(list(sums[kept:] == rows))
+        totals += sums[:kept]
+        return done
 
     def interrupt(self) -> None:
         """Make a running `epoch` return after its present step. For other threads."""

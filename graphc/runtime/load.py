@@ -29,7 +29,7 @@ def load_plan(
     """Return the executable of a plan whose module is `text`.
 
     `graph` and `reports` (records of earlier stages) are kept for inspection; `name` is used in errors; `single`
-    returns one result bare; `checked` says what the plan's last results, bool scalars, check. Raises CompileError
+    returns one result bare; `checked` says what the plan's last results, float32 scalars, check. Raises CompileError
     where the text is not valid.
     """
     device = cpu() if device is None else device

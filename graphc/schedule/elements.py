@@ -45,6 +45,8 @@ def linear(index: IndexTuple, shape: tuple[Dim, ...]) -> Dim:
 
 def unravel(offset: Dim, shape: tuple[Dim, ...]) -> IndexTuple:
     """Return the index of the element at this offset of a row-major buffer."""
+    if 0 in shape:
+        return (0,) * len(shape)
     index: list[Dim] = []
     for position, (dim, stride) in enumerate(zip(shape, strides(shape))):
         quotient = floordiv(offset, stride)

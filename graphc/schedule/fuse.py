@@ -119,7 +119,8 @@ class Fusion:
             if group.kind == "rows" and (group.domain, group.inner) == (domain, inner):
                 return group
             pointwise = all(m.op.kind != "reduction" for m in group.members)
-            if group.kind == "loops" and group.domain == domain + inner and pointwise and len(inner) == 1:
+            alike = all(squeezed(m.shape) == group.domain for m in group.members)
+            if group.kind == "loops" and group.domain == domain + inner and pointwise and alike and len(inner) == 1:
                 return Group(group.number, "rows", domain, inner, group.members)
             return None
         if shape == group.domain or (group.kind == "rows" and shape == group.domain + group.inner):

@@ -20,7 +20,7 @@ from graphc.schedule.results import separate_results
 from graphc.schedule.split import split_reductions
 from graphc.schedule.storage import Storage, choose_storage
 from graphc.schedule.structured import build_structured
-from graphc.symbolic import Dim, Symbol, add, multiply, symbols
+from graphc.symbolic import Dim, Symbol, add, bare_symbol, multiply, symbols
 
 
 def lower_graph(graph: Graph) -> Plan:
@@ -106,7 +106,7 @@ def _place_temporaries(storage: Storage, launches: list[Launch]) -> tuple[tuple[
 def _sizes(
     graph: Graph, arguments: tuple[Argument, ...], buffers: tuple[Buffer, ...], launches: list[Launch]
 ) -> tuple[Symbol, ...]:
-    bound = {s for argument in arguments for d in argument.shape if (s := _bare(d)) is not None}
+    bound = {s for argument in arguments for d in argument.shape if (s := bare_symbol(d)) is not None}
     needed: dict[Symbol, Node | None] = {}
     for n in graph.nodes:
         for d in n.shape:
@@ -117,10 +117,3 @@ def _sizes(
             where = f" of {user.op.name}: {user.type} [{user.provenance}]" if user is not None else ""
             raise CompileError(f"the size {s}{where} is not the size of an axis of any input")
     return tuple(sorted(needed.keys() | bound, key=lambda s: s.name))
-
-
-def _bare(d: Dim) -> Symbol | None:
-    if isinstance(d, int) or list(d.terms.values()) != [1]:
-        return None
-    [monomial] = d.terms
-    return monomial[0] if len(monomial) == 1 and isinstance(monomial[0], Symbol) else None

@@ -15,9 +15,9 @@ from graphc.symbolic import (
     floordiv,
     modulo,
     multiply,
+    of_symbol,
     product,
     substitute,
-    symbol,
     value,
 )
 
@@ -77,7 +77,7 @@ class Rewriter:
             for atom in monomial:
                 match atom:
                     case Symbol():
-                        factors.append(substitute(_bare(atom), self.symbols))
+                        factors.append(substitute(of_symbol(atom), self.symbols))
                     case Value(payload):
                         factors.append(value(self.expr(payload)))  # type: ignore[arg-type]
                     case FloorDiv(numerator, divisor):
@@ -99,10 +99,6 @@ class Rewriter:
                 return Fold(self.local_names.get(name, name), combine, loops, self.expr(e), dtype, lets)
             case For(variable, extent, inner, parallel, vector):
                 return For(variable, extent, tuple(map(self.statement, inner)), parallel, vector)
-
-
-def _bare(atom: Symbol) -> Dim:
-    return symbol(atom.name, atom.extent)
 
 
 def dims_of(statements: Iterable[Statement | Expr]) -> set[Dim]:
@@ -164,7 +160,7 @@ def collapse(loops: Loops, dims: set[Dim]) -> tuple[Loops, dict[Symbol, Dim]]:
             inner, inner_extent = result[0]
             if all(_walks_as_one(d, variable, inner, inner_extent) for d in dims):
                 merged = Symbol(inner.name, multiply(extent, inner_extent))
-                step = {variable: 0, inner: _bare(merged)}
+                step = {variable: 0, inner: of_symbol(merged)}
                 dims = {substitute(d, step) for d in dims}
                 replaced = {old: substitute(new, step) for old, new in replaced.items()} | step
                 result[0] = (merged, multiply(extent, inner_extent))
