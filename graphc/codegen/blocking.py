@@ -18,8 +18,8 @@ ROW_BLOCK, COLUMN_BLOCK = 384, 1024
 # Copying panels of a right operand that lies in rows pays from this many rows that read them, where its rows are
 # at least this many bytes apart.
 PACKING_ROWS, PACKING_BYTES = 320, 4096
-# By packing: the depth of a block, and the depth above which cutting it pays at all. A panel that lies far apart fills
-# few cache sets, so the copied ones may be longer.
+# By packing: the depth of a block, and the depth above which cutting it pays at all. Rows that lie far apart crowd few
+# cache sets, so copied panels may be deeper.
 _DEPTHS = {"": (512, 1536), "many": (1024, 2048), "always": (2048, 4096)}
 # Multiply-adds that must be in flight to hide their latency.
 _IN_FLIGHT = 8
@@ -76,10 +76,8 @@ def choose_blocking(
         return Blocking(None, None, 0, (), dot=True)
     few = 6 if by_dots else 8
     if isinstance(rows, int) and rows <= few:
-        heights = {} if by_dots else dict.fromkeys(_even_parts(rows, 8 if registers >= 32 else 4))
-        return Blocking(
-            None, None, 0, tuple(wide_tile(h, columns, lanes, registers) for h in dict.fromkeys(heights)), by_dots
-        )
+        heights = [] if by_dots else list(dict.fromkeys(_even_parts(rows, 8 if registers >= 32 else 4)))
+        return Blocking(None, None, 0, tuple(wide_tile(h, columns, lanes, registers) for h in heights), by_dots)
     is_tiny = isinstance(columns, int) and isinstance(depth, int) and columns * depth <= _TINY
     tile = panel_tile(rows, columns, lanes, registers, 4 if is_tiny else 8)
     panels: int | None = None

@@ -1,7 +1,6 @@
-"""Copies of operands into scratch memory, in the order in which a tile reads them.
+"""Copies of panels of the right operand into scratch memory, in the order in which tiles read them.
 
-The right operand becomes panels `[depth][vectors * lanes]`, the left one rows at an odd distance, so that the rows
-of a tile do not share cache sets. Both are widened to the kernel's dtype on the way.
+A panel becomes `[depth][vectors * lanes]`, widened to the kernel's dtype on the way. The left operand is never copied.
 """
 
 from __future__ import annotations

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import mmap
+import multiprocessing
 import random
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -195,8 +198,15 @@ class Compiled:
         self._scratch = contract_scratch_bytes(kernel, target)
 
     def run(self, memory: Mapping[str, Array], sizes: Mapping[Symbol, int], threads: int) -> dict[str, Array]:
-        """Return the buffers after all threads ran, the last thread first; checks what lies beyond them."""
+        """Return the buffers after all threads ran on a copy; checks what lies beyond them."""
         arrays = {name: np.append(array, np.full(GUARD, 7, array.dtype)) for name, array in memory.items()}
+        self.run_in_place(arrays, sizes, threads)
+        for name, array in arrays.items():
+            assert (array[-GUARD:] == 7).all(), f"written beyond {name}"
+        return {name: array[:-GUARD] for name, array in arrays.items()}
+
+    def run_in_place(self, arrays: Mapping[str, Array], sizes: Mapping[Symbol, int], threads: int) -> None:
+        """Run all threads, the last one first; checks that scratch memory is as large as was said."""
         for thread in reversed(range(threads)):
             scratch = np.full(self._scratch + 2 * GUARD, 0x5A, np.uint8)
             start = -scratch.ctypes.data % GUARD
@@ -204,9 +214,6 @@ class Compiled:
             values = [sizes[symbol] for symbol in self._kernel.sizes]
             self._function(*pointers, *values, scratch.ctypes.data + start, thread, threads)
             assert (scratch[start + self._scratch :] == 0x5A).all(), "written beyond the scratch memory"
-        for name, array in arrays.items():
-            assert (array[-GUARD:] == 7).all(), f"written beyond {name}"
-        return {name: array[:-GUARD] for name, array in arrays.items()}
 
 
 def check(
@@ -369,6 +376,43 @@ def test_broadcast_left_operand_of_a_batch() -> None:
     for threads in (1, 4, 5):
         found = compiled.run(memory, {}, threads)["result"].reshape(6, 11, 18)
         np.testing.assert_allclose(found, left @ right, rtol=1e-13)
+
+
+def _at_the_end_of_memory(array: Array) -> Array:
+    """Return a copy whose last byte is the last that may be read."""
+    page = mmap.PAGESIZE
+    pages = -(-array.nbytes // page)
+    memory = mmap.mmap(-1, (pages + 1) * page)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    libc = ctypes.CDLL(None)
+    assert libc.mprotect(ctypes.c_void_p(address + pages * page), ctypes.c_size_t(page), 0) == 0
+    copy = np.frombuffer(memory, array.dtype, array.size, pages * page - array.nbytes)
+    copy[...] = array
+    return copy
+
+
+def _run_at_the_end_of_memory(case: Case) -> None:
+    compiled = Compiled(case.kernel("bias_relu"), TARGETS["host"])
+    memory = {name: _at_the_end_of_memory(array) for name, array in case.memory().items()}
+    compiled.run_in_place(memory, case.sizes(), 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="protects pages as Linux does")
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(9, 10, 30, "m"), Case(17, 2, 30), Case(40, 100, 7), Case(8, 33, 3), Case(1, 3, 1), Case(1, 10, 30),
+        Case(20, 18, 21, "", "r"), Case(3, 19, 5, "", "r"), Case(12, 1, 33, "m"), Case(20, 10, 30, "k", "l"),
+        Case(11, 21, 30, "", "", 3), Case(30, 13, 5, "n"), Case(9, 10, 30, "", "lr", dtype="float64"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_nothing_beyond_the_operands_is_read(case: Case) -> None:
+    """In a process of its own, since a fault would end it."""
+    child = multiprocessing.get_context("fork").Process(target=_run_at_the_end_of_memory, args=(case,))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
 
 
 def test_nan_and_infinity_stay_in_their_rows_and_columns() -> None:
