@@ -46,6 +46,7 @@ from graphc.ops.comparison import (
     right_shift,
     where,
 )
+from graphc.ops.contract import contract
 from graphc.ops.control import (
     identity,
     stop_gradient,
@@ -159,20 +160,27 @@ from graphc.ops.transcendental import (
     tan,
     tanh,
 )
+from graphc.ops.windows import (
+    collect_windows,
+    overlap_add,
+    spread_windows,
+    windows,
+)
 
 __all__ = [
     "absolute", "add", "add_n", "all", "any", "arange", "arccos", "arcsin", "arctan", "arctan2", "argmax", "argmin",
     "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast_to", "cast", "ceil", "clip",
-    "concatenate", "cos", "cosh", "cumprod", "cumsum", "dimension", "divide", "dot", "elu", "equal", "erf",
-    "erfinv", "exp", "expand_dims", "expm1", "eye", "flatten", "flip", "floor", "floor_divide", "full", "full_like",
-    "gather", "gelu", "get_item", "greater", "greater_equal", "hard_sigmoid", "identity", "in_top_k", "isfinite",
-    "isinf", "isnan", "l2_normalize", "leaky_relu", "left_shift", "less", "less_equal", "log", "log1p",
-    "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "max",
+    "collect_windows", "concatenate", "contract", "cos", "cosh", "cumprod", "cumsum", "dimension", "divide", "dot",
+    "elu", "equal", "erf", "erfinv", "exp", "expand_dims", "expm1", "eye", "flatten", "flip", "floor", "floor_divide",
+    "full", "full_like", "gather", "gelu", "get_item", "greater", "greater_equal", "hard_sigmoid", "identity",
+    "in_top_k", "isfinite", "isinf", "isnan", "l2_normalize", "leaky_relu", "left_shift", "less", "less_equal", "log",
+    "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "max",
     "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative", "not_equal", "one_hot", "ones",
-    "ones_like", "pad", "philox", "power", "prod", "random_bernoulli", "random_bits", "random_normal", "random_state",
-    "random_truncated_normal", "random_uniform", "reciprocal", "relu", "remainder", "repeat", "reshape",
-    "right_shift", "rint", "round", "rsqrt", "scatter_add", "selu", "sigmoid", "sigmoid_cross_entropy", "sign",
-    "sin", "sinh", "slice", "softmax", "softmax_cross_entropy", "softplus", "softsign", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "sum_to", "swapaxes", "swish", "take_along_axis",
-    "tan", "tanh", "tensordot", "tile", "top_k", "transpose", "var", "where", "zeros", "zeros_like",
+    "ones_like", "overlap_add", "pad", "philox", "power", "prod", "random_bernoulli", "random_bits", "random_normal",
+    "random_state", "random_truncated_normal", "random_uniform", "reciprocal", "relu", "remainder", "repeat", "reshape",
+    "right_shift", "rint", "round", "rsqrt", "scatter_add", "selu", "sigmoid", "sigmoid_cross_entropy", "sign", "sin",
+    "sinh", "slice", "softmax", "softmax_cross_entropy", "softplus", "softsign", "split", "spread_windows", "sqrt",
+    "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "sum_to", "swapaxes", "swish",
+    "take_along_axis", "tan", "tanh", "tensordot", "tile", "top_k", "transpose", "var", "where", "windows", "zeros",
+    "zeros_like",
 ]  # fmt: skip
