@@ -95,7 +95,7 @@ def contract_scratch_bytes(kernel: ContractKernel, target: Target) -> int:
 def _problem(kernel: ContractKernel, target: Target) -> _Problem:
     if kernel.dtype not in ("float32", "float64"):
         raise CompileError(f"contraction {kernel.label!r}: dtype {kernel.dtype} has no contraction kernel")
-    depth = kernel.depth
+    [depth] = kernel.depth
     left = _strides(kernel, kernel.left, kernel.row, depth)
     right = _strides(kernel, kernel.right, kernel.column, depth)
     if kernel.column[1] == 1 and kernel.row[1] != 1 and left[1] == 1 and depth[1] != 1:
@@ -105,7 +105,7 @@ def _problem(kernel: ContractKernel, target: Target) -> _Problem:
     blocking = choose_blocking(
         kernel.row[1],
         kernel.column[1],
-        kernel.depth[1],
+        depth[1],
         _layout(kernel, right),
         right[2],
         itemsize(kernel.dtype),
@@ -178,7 +178,7 @@ class _Emitter:
         if any(extent == 0 for _, extent in (*kernel.batch, kernel.row, kernel.column)):
             return self.builder.finish("void")
         # Sizes are read once, ahead of all loops.
-        self.extents = [self.expressions.dim(extent) for _, extent in (kernel.row, kernel.column, kernel.depth)]
+        self.extents = [self.expressions.dim(extent) for _, extent in (kernel.row, kernel.column, *kernel.depth)]
         if kernel.batch:
             self._batches()
         else:

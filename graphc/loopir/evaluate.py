@@ -256,18 +256,21 @@ class _Run:
         counts = [self.extent(extent) for _, extent in loops]
         if 0 in counts:
             return
-        deep = self.extent(kernel.depth[1])
+        depths = [self.extent(extent) for _, extent in kernel.depth]
+        deep = math.prod(depths)
         row, column = kernel.row[0], kernel.column[0]
         for axis, ((symbol, _), count) in enumerate(zip(loops, counts)):
             self.symbols[symbol] = np.arange(count).reshape((count,) + (1,) * (len(loops) - axis - 1))
         batch = tuple(counts[:-2])
         rows, columns = counts[-2:]
         # Axes (batch, row, depth) for the left operand, (batch, depth, column) for the right one.
-        self.symbols[kernel.depth[0]] = np.arange(deep)
+        positions = np.unravel_index(np.arange(deep), depths) if deep else [np.arange(0)] * len(depths)
+        self.symbols |= {symbol: position for (symbol, _), position in zip(kernel.depth, positions)}
         left = np.broadcast_to(self.value(kernel.left), (*batch, rows, deep))
-        self.symbols[kernel.depth[0]] = np.arange(deep).reshape(deep, 1)
+        self.symbols |= {symbol: position.reshape(deep, 1) for (symbol, _), position in zip(kernel.depth, positions)}
         right = np.broadcast_to(self.value(kernel.right), (*batch, deep, columns))
-        del self.symbols[kernel.depth[0]]
+        for symbol, _ in kernel.depth:
+            del self.symbols[symbol]
         self.symbols[row] = np.arange(rows).reshape(rows, 1)
         self.symbols[column] = np.arange(columns)
         # Summed in float64 and rounded once: closer to the sum than any order of a kernel's.

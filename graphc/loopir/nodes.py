@@ -176,7 +176,8 @@ class ContractKernel:
 
     `left` and `right` are Loads (their offsets affine in the loop symbols, unguarded). `epilogue` are Lets and
     Stores over `batch`, `row` and `column` that read the sum as `Local("sum", dtype)`; loads and stores in it
-    are affine in `column`. Each of `row`, `column`, `depth` is (symbol, extent).
+    are affine in `column`. `row` and `column` are (symbol, extent); `batch` and `depth` are nested loops of such,
+    the outermost first: `depth` has at least one.
     """
 
     parameters: tuple[Parameter, ...]
@@ -184,7 +185,7 @@ class ContractKernel:
     batch: tuple[tuple[Symbol, Dim], ...]
     row: tuple[Symbol, Dim]
     column: tuple[Symbol, Dim]
-    depth: tuple[Symbol, Dim]
+    depth: tuple[tuple[Symbol, Dim], ...]
     left: Load
     right: Load
     dtype: str

@@ -99,9 +99,9 @@ def _kernel_lines(kernel: Kernel) -> Iterator[str]:
             yield f"contract({parameters}{sizes}):{label}"
             loops = (*kernel.batch, kernel.row, kernel.column)
             yield f"  for {', '.join(f'{symbol.name} < {format_dim(extent)}' for symbol, extent in loops)}:"
-            symbol, extent = kernel.depth
+            depth = ", ".join(f"{symbol.name} < {format_dim(extent)}" for symbol, extent in kernel.depth)
             product = f"{format_expression(kernel.left)} * {format_expression(kernel.right)}"
-            yield f"    sum: {kernel.dtype} = sum over {symbol.name} < {format_dim(extent)} of {product}"
+            yield f"    sum: {kernel.dtype} = sum over {depth} of {product}"
             yield from _body_lines(kernel.epilogue, 2)
 
 

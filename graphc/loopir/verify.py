@@ -263,10 +263,12 @@ def _check_dim(dim: Dim, scope: _Scope) -> None:
 
 
 def _check_contraction(kernel: ContractKernel, scope: _Scope) -> None:
-    loops = (*kernel.batch, kernel.row, kernel.column, kernel.depth)
+    loops = (*kernel.batch, kernel.row, kernel.column, *kernel.depth)
+    if not kernel.depth:
+        scope.report("the contraction has no depth")
     for symbol, extent in loops:
         _bind_loop(symbol, extent, scope)
-    row, column, depth = kernel.row[0], kernel.column[0], kernel.depth[0]
+    row, column = kernel.row[0], kernel.column[0]
     for side, operand, foreign in (("left", kernel.left, column), ("right", kernel.right, row)):
         _check_expression(operand, scope)
         if operand.guard is not None:
@@ -277,7 +279,8 @@ def _check_contraction(kernel: ContractKernel, scope: _Scope) -> None:
             scope.report(f"the {side} operand depends on {foreign.name}")
         _check_affine(operand.offset, [symbol for symbol, _ in loops], f"the {side} operand", scope)
     inner = scope.inside()
-    del inner.symbols[depth]
+    for symbol, _ in kernel.depth:
+        del inner.symbols[symbol]
     inner.locals["sum"] = kernel.dtype
     for s in kernel.epilogue:
         _check_statement(s, inner, outermost=False)

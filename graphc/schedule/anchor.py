@@ -40,7 +40,7 @@ def choose_anchors(graph: Graph) -> Elements:
         if n.op.kind in ("contraction", "structured"):
             for operand in n.inputs:
                 if not elements.is_read(operand) and not is_view(operand, elements):
-                    anchored.add(operand)
+                    anchored.add(_seen_through_views(operand, elements))
             anchored.add(n)
         elif n.op.kind == "reduction" or n in anchored or _is_worth_keeping(n, cost[n], count[n], consumers[n]):
             anchored.add(n)
@@ -71,6 +71,20 @@ def _repeats(reader: Node, n: Node) -> bool:
     return reader.op.kind != "reduction" and len(squeezed(reader.shape)) > len(squeezed(n.shape))
 
 
+def _seen_through_views(operand: Node, elements: Elements) -> Node:
+    """Return the node under a contraction's operand to keep, so that the operand is a view of it.
+
+    That is the deepest one of the operand's movements; windows over a padded input keep the padded input, not the
+    many copies that the windows are.
+    """
+    chosen = current = operand
+    while current.op.kind == "movement" and len(current.inputs) == 1 and not elements.is_read(current.inputs[0]):
+        current = current.inputs[0]
+        if is_view(operand, Elements(elements.anchored | {current})):
+            chosen = current
+    return chosen
+
+
 def is_view(n: Node, elements: Elements) -> bool:
     """Tell whether n's elements are plain loads at offsets affine in n's index."""
     current = n
@@ -79,7 +93,8 @@ def is_view(n: Node, elements: Elements) -> bool:
             return False
         current = current.inputs[0]
     variables = loop_symbols(squeezed(n.shape), "i")
-    element = elements.compute(n, spread(n.shape, variables))
+    # A builder remembers expressions; this one must not, while anchors are still being chosen.
+    element = Elements(elements.anchored).compute(n, spread(n.shape, variables))
     if not isinstance(element, Load) or element.guard is not None:
         return False
     offset = element.offset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphc.graph import Node
+from graphc.schedule.contract import depth_extents
 from graphc.schedule.elements import Elements
 from graphc.schedule.group import Group, folded_dims, kept_dims
 from graphc.symbolic import Dim, add, multiply, product
@@ -22,7 +23,7 @@ def group_work(group: Group, elements: Elements) -> Dim:
 
 def _node_work(n: Node, elements: Elements) -> Dim:
     if n.op.kind == "contraction":
-        return multiply(n.type.size, n.inputs[0].shape[-1])
+        return multiply(n.type.size, product(depth_extents(n)))
     cost = CONTRACTION_ADVANTAGE * _inline_cost(n, elements)
     if n.op.kind == "reduction":
         return multiply(product(kept_dims(n) + folded_dims(n)), cost)

@@ -103,6 +103,10 @@ class Elements:
             return literal
         if n.op.kind == "source":
             return Load(buffer_name(n), linear(index, n.shape), n.dtype)
+        return self.lowered(n, index)
+
+    def lowered(self, n: Node, index: IndexTuple) -> Expr:
+        """Return what n's `lower` gives at an index; its inputs' elements are read."""
         key = (n, index)
         found = self._memo.get(key)
         if found is None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.graph import Node
 from graphc.loopir import (
     Call,
-    ContractKernel,
     Expr,
     Fold,
     For,
@@ -21,12 +20,11 @@ from graphc.loopir import (
     Statement,
     Store,
 )
+from graphc.schedule.contract import KERNEL_DTYPES, contraction_kernel, describe_contraction, total
 from graphc.schedule.elements import Elements, as_symbol, buffer_name, loads, loop_symbols
 from graphc.schedule.group import Group, folded_dims
 from graphc.schedule.rewrite import Loops, Rewriter, collapse, dims_of
-from graphc.symbolic import Dim, Symbol, Value, atoms, symbols
-
-CONTRACTION_DTYPES = ("float32", "float64")
+from graphc.symbolic import Dim, Value, atoms, symbols
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Places:
 
 def build_kernel(group: Group, elements: Elements, places: Places) -> BuiltKernel:
     """Return the kernel of a group that is not structured."""
-    if group.kind == "contract" and group.members[0].dtype in CONTRACTION_DTYPES:
+    if group.kind == "contract" and group.members[0].dtype in KERNEL_DTYPES:
         return _contract_kernel(group, elements, places)
     statements = _row_statements(group, elements, places) if group.inner else _flat_statements(group, elements, places)
     return loop_kernel(statements, outer_loops(group), inner_loops(group), places, label(group))
@@ -210,9 +208,8 @@ def _flat_statements(group: Group, elements: Elements, places: Places) -> list[S
 
 def _contraction_fold(n: Node, group: Group, elements: Elements) -> Fold:
     """Return the plain sum of products, for dtypes that have no contraction kernel."""
-    left, right, depth = contraction_operands(n, group, elements)
-    value = Call("multiply", (left, right), n.dtype)
-    return Fold(_local(n).name, "sum", (depth,), value, n.dtype)
+    c = describe_contraction(n, group, elements)
+    return Fold(_local(n).name, "sum", tuple(c.depth), Call("multiply", (c.left, c.right), n.dtype), n.dtype)
 
 
 def _row_statements(group: Group, elements: Elements, places: Places) -> list[Statement]:
@@ -250,52 +247,29 @@ def _row_statements(group: Group, elements: Elements, places: Places) -> list[St
     return statements + scalar_stores
 
 
-def contraction_operands(n: Node, group: Group, elements: Elements) -> tuple[Expr, Expr, tuple[Symbol, Dim]]:
-    """Return the left and right element of a contraction's products, and the loop (symbol, extent) of the sum."""
-    left, right = n.inputs
-    *batch, row, column = group.index(n)
-    extent = left.shape[-1]
-    [k] = loop_symbols((extent,), "k")
-    position: Dim = 0 if extent == 1 else k
-    left_index = (*_batch_index(left, batch), row, position)
-    right_index = (*_batch_index(right, batch), position, column)
-    return elements.read(left, left_index), elements.read(right, right_index), (as_symbol(k), extent)
-
-
-def _batch_index(operand: Node, batch: Sequence[Dim]) -> tuple[Dim, ...]:
-    """Return the batch index of an operand, right-aligned and broadcast as NumPy does."""
-    own = operand.shape[:-2]
-    return tuple(0 if d == 1 else i for d, i in zip(own, batch[len(batch) - len(own) :]))
-
-
 def _contract_kernel(group: Group, elements: Elements, places: Places) -> BuiltKernel:
     c, *others = group.members
-    left, right, depth = contraction_operands(c, group, elements)
-    index, total = group.index(c), Local("sum", c.dtype)
-    epilogue: list[Statement] = []
-    stores: list[Statement] = [Store(b, group.offset(c), total) for b in places.written.get(c, ())]
+    epilogue: list[Let | Store] = []
+    stores: list[Let | Store] = [Store(b, group.offset(c), total(c)) for b in places.written.get(c, ())]
     known: list[Node] = []
+    take_sum = Rewriter(replace=lambda load: total(c) if load.buffer == buffer_name(c) else None)
     for n in others:
-        take_sum = Rewriter(replace=lambda load: total if load.buffer == buffer_name(c) else None)
         value = take_sum.expr(_taking_from_locals(known).expr(group.element(n, elements)))
         epilogue.append(Let(_local(n).name, value))
         known.append(n)
-        stores += _stores(n, group, places)
-    epilogue += stores
-    row = (as_symbol(index[-2]) if c.shape[-2] != 1 else Symbol("row", 1), c.shape[-2])
-    column = (as_symbol(index[-1]) if c.shape[-1] != 1 else Symbol("column", 1), c.shape[-1])
-    batch = [(as_symbol(i), d) for i, d in zip(index[:-2], c.shape[:-2]) if d != 1]
-    loops, replaced = collapse([*batch, row], dims_of([*epilogue, left, right]))
-    step = Rewriter(symbols=replaced)
-    items: list[Statement | Expr] = [step.expr(left), step.expr(right), *map(step.statement, epilogue)]
-    naming = _Naming(items, places, [*loops, column, depth])
+        stores += [Store(b, group.offset(n), _local(n)) for b in places.written.get(n, ())]
+    bare = contraction_kernel(describe_contraction(c, group, elements), epilogue + stores)
+    naming = _Naming([bare.left, bare.right, *bare.epilogue], places, [*bare.batch, bare.row, bare.column, *bare.depth])
     rename = naming.rewriter
-    left, right = rename.expr(step.expr(left)), rename.expr(step.expr(right))
+    left, right = rename.expr(bare.left), rename.expr(bare.right)
     assert isinstance(left, Load) and isinstance(right, Load)
-    body = tuple(rename.statement(step.statement(s)) for s in epilogue)
-    *outer, merged_row = loops
-    kernel = ContractKernel(
-        naming.parameters, naming.sizes, tuple(outer), merged_row, column, depth, left, right, c.dtype,
-        body, label(group),  # type: ignore[arg-type]
-    )  # fmt: skip
+    kernel = replace(
+        bare,
+        parameters=naming.parameters,
+        sizes=naming.sizes,
+        left=left,
+        right=right,
+        epilogue=tuple(rename.straight(s) for s in bare.epilogue),
+        label=label(group),
+    )
     return BuiltKernel(kernel, naming.arguments)

@@ -87,6 +87,12 @@ class Rewriter:
             result = result + product(factors)
         return result
 
+    def straight(self, s: Let | Store) -> Let | Store:
+        """Return a statement of straight-line code mapped."""
+        mapped = self.statement(s)
+        assert isinstance(mapped, (Let, Store))
+        return mapped
+
     def statement(self, s: Statement) -> Statement:
         """Return the statement mapped; extents of loops are left alone."""
         match s:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from graphc.graph import PLACEHOLDER, STATE, Graph, Node, aligned_copy
 from graphc.loopir import Buffer, Load
+from graphc.schedule.contract import describe_contraction
 from graphc.schedule.elements import Elements, buffer_name, scalar_constant
 from graphc.schedule.fuse import Fusion, operand_sources
 from graphc.schedule.group import Group
-from graphc.schedule.kernels import Places, contraction_operands
+from graphc.schedule.kernels import Places
 from graphc.schedule.results import copy_of
 
 
@@ -62,8 +63,8 @@ def group_loads(group: Group, elements: Elements) -> dict[Node, list[Load]]:
     result: dict[Node, list[Load]] = {}
     for n in group.members:
         if n.op.kind == "contraction":
-            left, right, _ = contraction_operands(n, group, elements)
-            result[n] = elements.loads(left) + elements.loads(right)
+            c = describe_contraction(n, group, elements)
+            result[n] = elements.loads(c.left) + elements.loads(c.right)
         else:
             result[n] = elements.loads(group.element(n, elements))
     return result

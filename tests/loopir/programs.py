@@ -83,7 +83,7 @@ def contract_kernel(depth: int = 4, columns: int = 3) -> ContractKernel:
         (),
         (rows, batch),
         (cols, columns),
-        (deep, depth),
+        ((deep, depth),),
         Load("x", i * depth + k, "float32"),
         Load("w", k * columns + j, "float32"),
         "float32",

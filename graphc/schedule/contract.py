@@ -1,0 +1,91 @@
+"""Contractions: a node's operands, depth, rows and columns, and the kernel of one with its epilogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.graph import Node
+from graphc.loopir import Call, ContractKernel, Expr, Let, Load, Local, Store
+from graphc.schedule.elements import Elements, as_symbol, loop_symbols
+from graphc.schedule.group import Group
+from graphc.schedule.rewrite import Loops, Rewriter, collapse, dims_of
+from graphc.symbolic import Dim, Symbol
+
+# Dtypes that targets have contraction kernels for; others are plain folds.
+KERNEL_DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """The elements whose products are summed, the loops of the sum, and the loops over the result.
+
+    `rows` are those that the right element does not depend on or that both share (batches), `columns` those that
+    only the right one depends on; outermost first, axes of length one left out.
+    """
+
+    left: Expr
+    right: Expr
+    depth: Loops
+    rows: Loops
+    columns: Loops
+
+
+def depth_extents(n: Node) -> tuple[Dim, ...]:
+    """Return the extents of the axes that a contraction sums over."""
+    left = n.inputs[0].shape
+    return tuple(left[axis] for axis, _ in n.attrs["depth"]) if "depth" in n.attrs else (left[-1],)
+
+
+def column_count(n: Node) -> int:
+    """Return how many of a contraction's last axes are the right operand's own."""
+    if "depth" not in n.attrs:
+        return 1
+    return n.inputs[1].rank - len(n.attrs["batch"]) - len(n.attrs["depth"])
+
+
+def describe_contraction(n: Node, group: Group, elements: Elements) -> Contraction:
+    """Return the parts of a contraction at the index at which its group computes it."""
+    extents = depth_extents(n)
+    variables = loop_symbols(extents, "k")
+    positions = tuple(0 if d == 1 else v for d, v in zip(extents, variables))
+    index = group.index(n)
+    match elements.lowered(n, (*index, *positions)):
+        case Call("multiply", (left, right), _):
+            pass
+        case other:
+            raise AssertionError(f"{n.op.name} lowers to {other}, not to a product")
+    depth = [(as_symbol(v), d) for v, d in zip(variables, extents) if d != 1] or [(Symbol("k", 1), 1)]
+    loops = [None if d == 1 else (as_symbol(i), d) for i, d in zip(index, n.shape)]
+    first = n.rank - column_count(n)
+    rows, columns = ([loop for loop in part if loop is not None] for part in (loops[:first], loops[first:]))
+    return Contraction(left, right, depth, rows, columns)
+
+
+def contraction_kernel(c: Contraction, epilogue: list[Let | Store]) -> ContractKernel:
+    """Return the kernel of a contraction and its epilogue, without parameters and sizes.
+
+    Loops that all operands walk through as one are one; of those that are left, the last row and the last column
+    are the tile's, the others go around it.
+    """
+    operands = dims_of([c.left, c.right])
+    everything = operands | dims_of(epilogue)
+    depth, steps = collapse(c.depth, operands)
+    *outer, row = _merged(c.rows, everything, steps) or [(Symbol("row", 1), 1)]
+    *around, column = _merged(c.columns, everything, steps) or [(Symbol("column", 1), 1)]
+    step = Rewriter(symbols=steps)
+    left, right = step.expr(c.left), step.expr(c.right)
+    assert isinstance(left, Load) and isinstance(right, Load)
+    body = tuple(step.straight(s) for s in epilogue)
+    batch = (*outer, *around)
+    return ContractKernel((), (), batch, row, column, tuple(depth), left, right, left.dtype, body)
+
+
+def _merged(loops: Loops, dims: set[Dim], steps: dict[Symbol, Dim]) -> Loops:
+    left, replaced = collapse(loops, dims)
+    steps |= replaced
+    return left
+
+
+def total(n: Node) -> Local:
+    """Return the local that a contraction kernel's epilogue reads the sum from."""
+    return Local("sum", n.dtype)
