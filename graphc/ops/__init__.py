@@ -51,6 +51,10 @@ from graphc.ops.control import (
     identity,
     stop_gradient,
 )
+from graphc.ops.conv import (
+    convolution,
+    convolution_transpose,
+)
 from graphc.ops.create import (
     arange,
     dimension,
@@ -62,6 +66,7 @@ from graphc.ops.create import (
     zeros,
     zeros_like,
 )
+from graphc.ops.depthwise import depthwise_convolution
 from graphc.ops.index import (
     flip,
     gather,
@@ -84,6 +89,7 @@ from graphc.ops.linalg import (
     matmul,
     tensordot,
 )
+from graphc.ops.local import local_convolution
 from graphc.ops.nn import (
     elu,
     gelu,
@@ -99,6 +105,10 @@ from graphc.ops.nn import (
     softplus,
     softsign,
     swish,
+)
+from graphc.ops.pool import (
+    average_pool,
+    max_pool,
 )
 from graphc.ops.random import (
     philox,
@@ -169,12 +179,13 @@ from graphc.ops.windows import (
 
 __all__ = [
     "absolute", "add", "add_n", "all", "any", "arange", "arccos", "arcsin", "arctan", "arctan2", "argmax", "argmin",
-    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast_to", "cast", "ceil", "clip",
-    "collect_windows", "concatenate", "contract", "cos", "cosh", "cumprod", "cumsum", "dimension", "divide", "dot",
-    "elu", "equal", "erf", "erfinv", "exp", "expand_dims", "expm1", "eye", "flatten", "flip", "floor", "floor_divide",
-    "full", "full_like", "gather", "gelu", "get_item", "greater", "greater_equal", "hard_sigmoid", "identity",
-    "in_top_k", "isfinite", "isinf", "isnan", "l2_normalize", "leaky_relu", "left_shift", "less", "less_equal", "log",
-    "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "max",
+    "average_pool", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast_to", "cast", "ceil", "clip",
+    "collect_windows", "concatenate", "contract", "convolution", "convolution_transpose", "cos", "cosh", "cumprod",
+    "cumsum", "depthwise_convolution", "dimension", "divide", "dot", "elu", "equal", "erf", "erfinv", "exp",
+    "expand_dims", "expm1", "eye", "flatten", "flip", "floor", "floor_divide", "full", "full_like", "gather", "gelu",
+    "get_item", "greater", "greater_equal", "hard_sigmoid", "identity", "in_top_k", "isfinite", "isinf", "isnan",
+    "l2_normalize", "leaky_relu", "left_shift", "less", "less_equal", "local_convolution", "log", "log1p",
+    "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "max", "max_pool",
     "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative", "not_equal", "one_hot", "ones",
     "ones_like", "overlap_add", "pad", "philox", "power", "prod", "random_bernoulli", "random_bits", "random_normal",
     "random_state", "random_truncated_normal", "random_uniform", "reciprocal", "relu", "remainder", "repeat", "reshape",
