@@ -19,7 +19,7 @@ from graphc.symbolic import Dim, FloorDiv, Modulo, Symbol, Value, add, multiply
 _UNIT, _BYTE = 12, 5
 # A region of threads costs two microseconds and, where their processors are busy with something else, fifty; a
 # barrier a quarter of one. Below these estimates (picoseconds) a plan, or a launch, runs on one thread.
-_PARALLEL_PLAN, _PARALLEL_LAUNCH = 20_000_000, 2_000_000
+_PARALLEL_PLAN, _PARALLEL_LAUNCH = 10_000_000, 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
