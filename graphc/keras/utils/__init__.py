@@ -1,5 +1,6 @@
-"""Utilities: custom objects, arrays, summaries, the progress bar."""
+"""Utilities: custom objects, arrays, summaries, the progress bar, downloads, batches made ahead."""
 
+from graphc.keras.utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence, get_file
 from graphc.keras.utils.generic_utils import (
     CustomObjectScope,
     custom_object_scope,
@@ -13,10 +14,14 @@ from graphc.keras.utils.progbar import Progbar
 
 __all__ = [
     "CustomObjectScope",
+    "GeneratorEnqueuer",
+    "OrderedEnqueuer",
     "Progbar",
+    "Sequence",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
+    "get_file",
     "get_source_inputs",
     "normalize",
     "print_summary",
