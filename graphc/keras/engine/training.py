@@ -13,6 +13,7 @@ from graphc.keras import backend as K
 from graphc.keras import optimizers
 from graphc.keras.engine import training_arrays
 from graphc.keras.engine.compilation import loss_of, plan_metrics, plan_outputs, total_of
+from graphc.keras.engine.generator_methods import GeneratorMethods
 from graphc.keras.engine.network import Network
 from graphc.keras.engine.training_utils import (
     check_array_length_consistency,
@@ -31,7 +32,7 @@ __all__ = ["Model"]
 Arrays = list[Any]
 
 
-class Model(Network):
+class Model(GeneratorMethods, Network):
     """A network with a training routine.
 
     `Model(inputs, outputs)` spans the layers between tensors; a subclass sets layers as attributes and writes

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import GraphError
-from graphc.keras import callbacks as callback_classes
+from graphc.keras.engine.fit_run import FitRun
 from graphc.keras.engine.native_epoch import NativeEpoch
 from graphc.keras.engine.training_utils import batch_shuffle, check_num_samples, make_batches
 from graphc.keras.utils.generic_utils import to_list, unpack_singleton
@@ -90,9 +91,10 @@ def fit_loop(
     samples = check_num_samples(arrays, batch_size, steps_per_epoch, "steps_per_epoch")
     if verbose and validation_arrays and samples is not None and hasattr(validation_arrays[0], "shape"):
         print(f"Train on {samples} samples, validate on {validation_arrays[0].shape[0]} samples")
-    hooks = _make_hooks(model, callbacks, verbose, steps_per_epoch)
     is_validated = validation_function is not None
-    hooks.set_params(
+    run = FitRun(
+        model,
+        callbacks,
         {
             "batch_size": batch_size,
             "epochs": epochs,
@@ -101,54 +103,44 @@ def fit_loop(
             "verbose": verbose,
             "do_validation": is_validated,
             "metrics": [*model.metrics_names, *(f"val_{name}" for name in model.metrics_names if is_validated)],
-        }
+        },
+        "samples" if steps_per_epoch is None else "steps",
+        validation_arrays,
     )
-    hooks.on_train_begin()
-    target_model = getattr(model, "callback_model", None) or model
-    target_model.stop_training = False
-    for hook in hooks:
-        hook.validation_data = list(validation_arrays or ())
     native = None
-    if steps_per_epoch is None and hooks.ignore_batches():
+    if steps_per_epoch is None and run.hooks.ignore_batches():
         native = NativeEpoch.of(function, arrays, len(model.metrics_names), model.stateful_metric_names)
     order = None if samples is None else np.arange(samples)
-    for epoch in range(initial_epoch, epochs):
-        for metric in model.stateful_metric_functions:
-            metric.reset_states()
-        hooks.on_epoch_begin(epoch)
-        logs: dict[str, Any] = {}
+
+    def train() -> None:
+        nonlocal order
         if order is not None and steps_per_epoch is None:
             order = _shuffled(order, shuffle, batch_size)
         if native is not None and order is not None:
-            for seen in native.stretches(order, batch_size):
-                hooks.on_stretch_end(seen, native.totals)
-        else:
-            for step, batch in enumerate(_batches(arrays, order, batch_size, steps_per_epoch, bool(shuffle))):
-                _train_step(model, hooks, function, step, *batch)
-                if target_model.stop_training:
-                    break
-        if is_validated and (not target_model.stop_training or steps_per_epoch is not None):
-            size = None if steps_per_epoch is not None else batch_size
-            results = test_loop(model, validation_function, validation_arrays or (), size, 0, validation_steps)
-            logs.update((f"val_{name}", value) for name, value in zip(model.metrics_names, to_list(results)))
-        hooks.on_epoch_end(epoch, logs)
-        if target_model.stop_training:
-            break
-    hooks.on_train_end()
-    return model.history
+            _train_in_stretches(run, native, order, batch_size)
+            return
+        for position, (batch, size) in enumerate(_batches(arrays, order, batch_size, steps_per_epoch, bool(shuffle))):
+            run.step(position, size, partial(function, batch))
+            if run.is_stopped:
+                break
+
+    def validate() -> Any:
+        if not is_validated or (run.is_stopped and steps_per_epoch is None):
+            return None
+        size = None if steps_per_epoch is not None else batch_size
+        return test_loop(model, validation_function, validation_arrays or (), size, 0, validation_steps)
+
+    return run.epochs(initial_epoch, epochs, train, validate)
 
 
-def _make_hooks(
-    model: Any, callbacks: Sequence[Any] | None, verbose: int, steps: int | None
-) -> callback_classes.CallbackList:
-    model.history = callback_classes.History()
-    stateful = model.stateful_metric_names
-    bar = [callback_classes.ProgbarLogger("samples" if steps is None else "steps", stateful)] if verbose else []
-    hooks = callback_classes.CallbackList(
-        [callback_classes.BaseLogger(stateful), *bar, *(callbacks or ()), model.history]
-    )
-    hooks.set_model(getattr(model, "callback_model", None) or model)
-    return hooks
+def _train_in_stretches(run: FitRun, native: NativeEpoch, order: Array, batch_size: int | None) -> None:
+    stretches = native.stretches(order, batch_size)
+    seen: int | None = 0
+    while seen is not None:
+        with run.interruption.held():
+            seen = next(stretches, None)
+            if seen is not None:
+                run.hooks.on_stretch_end(seen, native.totals)
 
 
 def _shuffled(order: Array, shuffle: bool | str, batch_size: int | None) -> Array:
@@ -169,15 +161,6 @@ def _batches(
         return
     for start, end in make_batches(len(order), batch_size):
         yield batch_of(arrays, order[start:end], not is_shuffled), end - start
-
-
-def _train_step(
-    model: Any, hooks: callback_classes.CallbackList, function: Any, step: int, batch: list[Any], size: int
-) -> None:
-    logs: dict[str, Any] = {"batch": step, "size": size}
-    hooks.on_batch_begin(step, logs)
-    logs.update(zip(model.metrics_names, to_list(function(batch))))
-    hooks.on_batch_end(step, logs)
 
 
 def test_loop(

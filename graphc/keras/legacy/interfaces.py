@@ -83,3 +83,36 @@ def _shape_before_name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritt
 
 
 legacy_add_weight_support = generate_legacy_interface(["name", "shape"], preprocessor=_shape_before_name)
+
+
+def _count_steps(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
+    """Samples become steps where the generator says how many there are in a batch."""
+    if {"samples_per_epoch", "val_samples", "nb_val_samples"} & set(kwargs):
+        warnings.warn(
+            "Keras 1 counted samples, Keras 2 counts batches drawn from the generator: `steps_per_epoch` is "
+            "`samples_per_epoch` / batch size, and so are `validation_steps` and `steps`.",
+            stacklevel=3,
+        )
+    if len(args) > 2 or "samples_per_epoch" not in kwargs or "steps_per_epoch" in kwargs:
+        return args, kwargs, []
+    samples = kwargs.pop("samples_per_epoch")
+    generator = args[1] if len(args) > 1 else kwargs.get("generator")
+    batch_size = getattr(generator, "batch_size", None)
+    kwargs["steps_per_epoch"] = samples // batch_size if batch_size else samples
+    return args, kwargs, [("steps_per_epoch", "samples_per_epoch")]
+
+
+legacy_generator_methods_support = generate_legacy_interface(
+    ["generator", "steps_per_epoch", "epochs"],
+    [
+        ("samples_per_epoch", "steps_per_epoch"),
+        ("val_samples", "steps"),
+        ("nb_epoch", "epochs"),
+        ("nb_val_samples", "validation_steps"),
+        ("nb_worker", "workers"),
+        ("pickle_safe", "use_multiprocessing"),
+        ("max_q_size", "max_queue_size"),
+    ],
+    _count_steps,
+    object_type="method",
+)
