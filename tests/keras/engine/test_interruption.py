@@ -28,7 +28,11 @@ def interrupt_soon(seconds):
 
 def interrupt_after(event):
     # Everything is compiled by the second epoch or batch.
-    return LambdaCallback(**{event: lambda index, logs: index == 1 and interrupt_soon(0.2)})
+    started = []
+    def start(index, logs):
+        if index == 1 and not started:
+            started.append(interrupt_soon(0.2))
+    return LambdaCallback(**{event: start})
 
 def check(history):
     (weights,) = model.get_weights()
