@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing.context import BaseContext
-from typing import Any
+from concurrent import futures
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.keras.utils.location import located
+
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
 
 
 class Sequence:
@@ -57,7 +58,7 @@ class SequenceEnqueuer:
         self.run_thread: threading.Thread | None = None
         # Guards what follows; notified at each change.
         self._changed = threading.Condition()
-        self._futures: deque[Future[Any]] = deque()
+        self._queue: deque[futures.Future[Any]] = deque()
         self._in_flight = 0
         self._is_running = False
 
@@ -79,9 +80,9 @@ class SequenceEnqueuer:
         """Drop what was made ahead and end the work; waits at most `timeout` seconds for the feeding thread."""
         with self._changed:
             self._is_running = False
-            for future in self._futures:
+            for future in self._queue:
                 future.cancel()
-            self._futures.clear()
+            self._queue.clear()
             self._in_flight = 0
             self._changed.notify_all()
         if self.run_thread is not None:
@@ -102,23 +103,23 @@ class SequenceEnqueuer:
             self._run()
         except Exception as error:
             # Whoever waits in get() would wait for ever if the error ended in this thread.
-            failed: Future[Any] = Future()
+            failed: futures.Future[Any] = futures.Future()
             failed.set_exception(error)
             with self._changed:
-                self._futures.append(failed)
+                self._queue.append(failed)
                 self._changed.notify_all()
 
-    def _executor(self, context: BaseContext | None = None, seed: int | None = None) -> Executor:
+    def _executor(self, context: BaseContext | None = None, seed: int | None = None) -> futures.Executor:
         if not self.use_multiprocessing:
-            return ThreadPoolExecutor(self.workers)
-        return ProcessPoolExecutor(self.workers, context, initializer=_receive, initargs=(self.sequence, seed))
+            return futures.ThreadPoolExecutor(self.workers)
+        return futures.ProcessPoolExecutor(self.workers, context, initializer=_receive, initargs=(self.sequence, seed))
 
-    def _submit(self, executor: Executor, work: Callable[..., Any], *arguments: Any) -> bool:
+    def _submit(self, executor: futures.Executor, work: Callable[..., Any], *arguments: Any) -> bool:
         """Give out one piece of work as soon as the queue has room; False: the enqueuer was stopped."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._futures) < self.max_queue_size or not self._is_running)
+            self._changed.wait_for(lambda: len(self._queue) < self.max_queue_size or not self._is_running)
             if self._is_running:
-                self._futures.append(executor.submit(work, *arguments))
+                self._queue.append(executor.submit(work, *arguments))
                 self._in_flight += 1
                 self._changed.notify_all()
             return self._is_running
@@ -133,14 +134,14 @@ class SequenceEnqueuer:
         """Yield results in the order of the work, until the enqueuer is stopped and nothing is left."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: bool(self._futures) or not self._is_running)
-                if not self._futures:
+                self._changed.wait_for(lambda: bool(self._queue) or not self._is_running)
+                if not self._queue:
                     return
-                future = self._futures.popleft()
+                future = self._queue.popleft()
                 self._changed.notify_all()
             try:
                 result = future.result()
-            except CancelledError:
+            except futures.CancelledError:
                 return
             except Exception:
                 self.stop()
@@ -201,7 +202,7 @@ class GeneratorEnqueuer(SequenceEnqueuer):
 
     def start(self, workers: int = 1, max_queue_size: int = 10) -> None:
         """Begin to make items. Raises ValueError where it runs already, or processes cannot be forked."""
-        if self.use_multiprocessing and "fork" not in multiprocessing.get_all_start_methods():
+        if self.use_multiprocessing and not _can_fork():
             raise ValueError(
                 located("A generator cannot be sent to processes on this system: pass a keras.utils.Sequence instead")
             )
@@ -226,9 +227,7 @@ class GeneratorEnqueuer(SequenceEnqueuer):
             ) from error
 
     def _run(self) -> None:
-        # A running generator cannot be pickled, so it reaches processes by forking only.
-        context = multiprocessing.get_context("fork") if self.use_multiprocessing else None
-        executor = self._executor(context, self.random_seed)
+        executor = self._executor(_fork_context() if self.use_multiprocessing else None, self.random_seed)
         work: tuple[Any, ...] = (_received_next,) if self.use_multiprocessing else (_next, self.sequence)
         try:
             while self._submit(executor, *work):
@@ -241,6 +240,20 @@ class GeneratorEnqueuer(SequenceEnqueuer):
         with self._changed:
             self._is_running = False
             self._changed.notify_all()
+
+
+def _can_fork() -> bool:
+    # Only who uses processes pays for loading their machinery.
+    import multiprocessing
+
+    return "fork" in multiprocessing.get_all_start_methods()
+
+
+def _fork_context() -> BaseContext:
+    """Return the way to start processes by forking: a running generator cannot be pickled."""
+    import multiprocessing
+
+    return multiprocessing.get_context("fork")
 
 
 _received: Any = None
