@@ -116,6 +116,8 @@ def _check_shapes(f: FunctionBuilder, plan: Plan, dimensions: Sequence[str], siz
             if (position, axis) not in binding:
                 given = f.value(f"load i64, ptr {f.gep(dimensions[position], axis, 'i64')}")
                 conditions.append(f.compare("eq", given, emit_dim(f, dim, sizes)))
+    for r in plan.requirements:
+        conditions.append(f.compare("eq", emit_dim(f, r.left, sizes), emit_dim(f, r.right, sizes)))
     _require(f, conditions)
 
 

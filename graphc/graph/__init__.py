@@ -1,6 +1,7 @@
 """IR 1: what to compute. Data, its printers, its verifier and its meaning."""
 
 from graphc.graph.attributes import dims_of, substitute_dims, symbols_of
+from graphc.graph.equalities import assumed_equalities
 from graphc.graph.evaluate import bind_dims, evaluate, evaluate_node, evaluate_nodes
 from graphc.graph.graph import Graph, substitute, topological_order
 from graphc.graph.node import Node, make_node
@@ -38,9 +39,9 @@ from graphc.graph.verify import inferred_type, verify_graph
 
 __all__ = [
     "CONSTANT", "PLACEHOLDER", "REGISTRY", "STATE", "Graph", "Node", "Op", "Provenance", "State", "TensorType",
-    "aligned_copy", "apply", "as_node", "bind_dims", "broadcast_dims", "broadcast_shapes", "builder",
-    "constant", "constant_value", "current_provenance", "dims_of", "evaluate", "evaluate_node", "evaluate_nodes",
-    "format_graph", "format_python", "inferred_type", "inheriting", "is_constant", "layer_scope", "locate",
+    "aligned_copy", "apply", "as_node", "assumed_equalities", "bind_dims", "broadcast_dims", "broadcast_shapes",
+    "builder", "constant", "constant_value", "current_provenance", "dims_of", "evaluate", "evaluate_node",
+    "evaluate_nodes", "format_graph", "format_python", "inferred_type", "inheriting", "is_constant", "layer_scope", "locate",
     "make_node", "placeholder", "rebuild", "recording_equalities", "register", "register_builder", "same_dim",
     "shape_text", "substitute", "substitute_dims", "symbols_of", "topological_order", "verify_graph",
 ]  # fmt: skip

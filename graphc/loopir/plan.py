@@ -49,12 +49,14 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Argument:
-    """An input as the caller gives it: its buffer, its name for errors, its shape and dtype."""
+    """An input as the caller gives it: its buffer, its shape and dtype; for errors its name and `origin`, the
+    user's line that made it."""
 
     buffer: str
     name: str
     shape: tuple[Dim, ...]
     dtype: str
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,11 +69,20 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Requirement:
+    """Two dims that the arguments' sizes must make equal; `origin` says what assumes it, for the error."""
+
+    left: Dim
+    right: Dim
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """A whole program.
 
     `sizes` are the run-time dims; each is bound from the first axis of an argument that is that bare symbol.
-    `arena` is the number of bytes of temporaries. `launches` run in order.
+    `arena` is the number of bytes of temporaries. `launches` run in order. `requirements` must hold for a call.
     """
 
     sizes: tuple[Symbol, ...]
@@ -80,6 +91,7 @@ class Plan:
     results: tuple[Result, ...]
     launches: tuple[Launch, ...]
     arena: Dim
+    requirements: tuple[Requirement, ...] = ()
 
     def buffer(self, name: str) -> Buffer:
         """Return the buffer of this name."""

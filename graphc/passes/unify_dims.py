@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from graphc import symbolic
 from graphc.errors import ShapeError
 from graphc.graph import (
-    CONSTANT,
     PLACEHOLDER,
-    STATE,
     Graph,
     Node,
     TensorType,
+    assumed_equalities,
     dims_of,
-    inferred_type,
     inheriting,
     placeholder,
     rebuild,
-    recording_equalities,
     substitute_dims,
 )
 from graphc.symbolic import Dim, Symbol, bare_symbol
@@ -34,34 +29,12 @@ def unify_dims(graph: Graph) -> Graph:
         %1 = placeholder y : float32[b, 3]       %1 = placeholder y : float32[a, 3]
         %2 = add(%0, %1) : float32[a, 3]    ->   %2 = add(%0, %1) : float32[a, 3]
     """
-    equalities = list(_equalities(graph))
+    equalities = list(assumed_equalities(graph))
     if not equalities:
         return graph
     order = [bare_symbol(dim) for n in graph.inputs for dim in n.shape]
     bound = {symbol: position for position, symbol in reversed(list(enumerate(order))) if symbol is not None}
     return _replaced(graph, _solve(equalities, bound))
-
-
-def _equalities(graph: Graph) -> Iterator[tuple[Dim, Dim, Node]]:
-    """Yield the pairs of dims that are assumed equal, with the node that assumes it."""
-    for n in graph.nodes:
-        if n.op is CONSTANT or n.op is PLACEHOLDER or n.op is STATE or not _has_symbols(n):
-            continue
-        with recording_equalities() as pairs:
-            inferred_type(n)
-        for a, b in pairs:
-            yield a, b, n
-    for state, new in graph.updates:
-        if state.shape != new.shape and state.rank == new.rank:
-            for a, b in zip(state.shape, new.shape):
-                yield a, b, new
-
-
-def _has_symbols(n: Node) -> bool:
-    """Tell whether the rule of n meets a symbol at all: an equality of ints is not worth asking for."""
-    if any(True for value in n.attrs.values() for _ in dims_of(value)):
-        return True
-    return any(not isinstance(dim, int) for i in n.inputs for dim in i.shape)
 
 
 def _solve(equalities: list[tuple[Dim, Dim, Node]], bound: dict[Symbol, int]) -> dict[Symbol, Dim]:

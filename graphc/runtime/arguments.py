@@ -24,7 +24,7 @@ def convert_arguments(plan: Plan, arrays: Sequence[Any], name: str) -> list[Arra
     """
     check_count(plan, arrays, name)
     converted = [
-        convert_array(value, argument, f"argument {position} '{argument.name}' of {name}")
+        convert_array(value, argument, describe(position, argument, name))
         for position, (argument, value) in enumerate(zip(plan.arguments, arrays))
     ]
     bind_sizes(plan, [array.shape for array in converted], name)
@@ -73,6 +73,12 @@ def bind_sizes(plan: Plan, shapes: Sequence[tuple[int, ...]], name: str) -> dict
     for position, (argument, shape) in enumerate(zip(plan.arguments, shapes)):
         if any(_evaluate(dim, sizes) not in (None, size) for dim, size in zip(argument.shape, shape)):
             raise _shape_error(plan, position, shape, sizes, name)
+    for r in plan.requirements:
+        left, right = symbolic.evaluate(r.left, sizes), symbolic.evaluate(r.right, sizes)
+        if left != right:
+            raise ShapeError(
+                f"{name}: {r.origin} needs {r.left} to be {r.right}; the arguments make them {left} and {right}"
+            )
     return sizes
 
 
@@ -92,4 +98,10 @@ def _shape_error(
         for axis, dim in enumerate(argument.shape)
     ]
     expected = f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
-    return ShapeError(f"argument {position} '{argument.name}' of {name} has shape {shape}; expected {expected}")
+    return ShapeError(f"{describe(position, argument, name)} has shape {shape}; expected {expected}")
+
+
+def describe(position: int, argument: Argument, name: str) -> str:
+    """Return how errors call an argument: its position, its name, the program's, the user's line that made it."""
+    origin = f" [{argument.origin}]" if argument.origin else ""
+    return f"argument {position} '{argument.name}' of {name}{origin}"

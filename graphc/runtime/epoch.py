@@ -11,7 +11,7 @@ import numpy as np
 from graphc import dtypes, symbolic
 from graphc.errors import ExecutionError, ShapeError
 from graphc.loopir import EPOCH_FIELDS, Plan
-from graphc.runtime.arguments import Array, bind_sizes, check_count, convert_array
+from graphc.runtime.arguments import Array, bind_sizes, check_count, convert_array, describe
 from graphc.runtime.program import Program, aligned_bytes
 from graphc.runtime.symbols import threads
 from graphc.symbolic import Symbol, bare_symbol
@@ -36,7 +36,7 @@ def run_epoch(
     chosen = _default_gathered(plan) if gathered is None else tuple(gathered)
     indices, rows = _check_steps(program, indices, batch_size, steps, totals)
     converted = [
-        convert_array(value, argument, f"argument {position} '{argument.name}' of {name}")
+        convert_array(value, argument, describe(position, argument, name))
         for position, (argument, value) in enumerate(zip(plan.arguments, arrays))
     ]
     shapes = [(rows, *array.shape[1:]) if is_gathered else array.shape for array, is_gathered in zip(converted, chosen)]
@@ -98,7 +98,7 @@ def _check_rows(program: Program, arrays: Sequence[Array], gathered: Sequence[bo
     for position, (argument, array) in enumerate(zip(program.plan.arguments, arrays)):
         if gathered[position] and (low < 0 or high >= len(array)):
             raise ShapeError(
-                f"argument {position} '{argument.name}' of {program.name} has {len(array)} rows; "
+                f"{describe(position, argument, program.name)} has {len(array)} rows; "
                 f"the indices go from {low} to {high}"
             )
 

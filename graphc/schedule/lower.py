@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from graphc import dtypes
 from graphc.errors import CompileError
-from graphc.graph import Graph, Node
-from graphc.loopir import Argument, Buffer, Launch, Plan, Result
+from graphc.graph import Graph, Node, assumed_equalities
+from graphc.loopir import Argument, Buffer, Launch, Plan, Requirement, Result
 from graphc.schedule.anchor import choose_anchors
 from graphc.schedule.cost import group_work
 from graphc.schedule.elements import buffer_name
@@ -42,9 +42,24 @@ def lower_graph(graph: Graph) -> Plan:
             launches.append(_launch(built, group, fusion, storage, barrier))
         launched.append(group)
     buffers, arena = _place_temporaries(storage, launches)
-    arguments = tuple(Argument(storage.read[buffer_name(n)], n.attrs["name"], n.shape, n.dtype) for n in graph.inputs)
+    arguments = tuple(
+        Argument(storage.read[buffer_name(n)], n.attrs["name"], n.shape, n.dtype, str(n.provenance))
+        for n in graph.inputs
+    )
     results = tuple(Result(f"out{i}", n.shape, n.dtype) for i, n in enumerate(graph.outputs))
-    return Plan(_sizes(graph, arguments, buffers, launches), buffers, arguments, results, tuple(launches), arena)
+    sizes = _sizes(graph, arguments, buffers, launches)
+    requirements = _requirements(graph)
+    return Plan(sizes, buffers, arguments, results, tuple(launches), arena, requirements)
+
+
+def _requirements(graph: Graph) -> tuple[Requirement, ...]:
+    """Return what shape rules assume of the sizes and the algebra does not prove (a size that must divide another)."""
+    found: dict[tuple[Dim, Dim], Requirement] = {}
+    for left, right, n in assumed_equalities(graph):
+        if left != right:
+            given = ", ".join(str(i.type) for i in n.inputs)
+            found.setdefault((left, right), Requirement(left, right, f"{n.op.name}({given}) [{n.provenance}]"))
+    return tuple(found.values())
 
 
 def _kernels(group: Group, fusion: Fusion, storage: Storage) -> list[BuiltKernel]:
