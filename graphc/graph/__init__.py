@@ -41,7 +41,8 @@ __all__ = [
     "CONSTANT", "PLACEHOLDER", "REGISTRY", "STATE", "Graph", "Node", "Op", "Provenance", "State", "TensorType",
     "aligned_copy", "apply", "as_node", "assumed_equalities", "bind_dims", "broadcast_dims", "broadcast_shapes",
     "builder", "constant", "constant_value", "current_provenance", "dims_of", "evaluate", "evaluate_node",
-    "evaluate_nodes", "format_graph", "format_python", "inferred_type", "inheriting", "is_constant", "layer_scope", "locate",
-    "make_node", "placeholder", "rebuild", "recording_equalities", "register", "register_builder", "same_dim",
-    "shape_text", "substitute", "substitute_dims", "symbols_of", "topological_order", "verify_graph",
+    "evaluate_nodes", "format_graph", "format_python", "inferred_type", "inheriting", "is_constant",
+    "layer_scope", "locate", "make_node", "placeholder", "rebuild", "recording_equalities", "register",
+    "register_builder", "same_dim", "shape_text", "substitute", "substitute_dims", "symbols_of",
+    "topological_order", "verify_graph",
 ]  # fmt: skip
