@@ -1,0 +1,104 @@
+"""The cases: what each measures, by whom, and how far their numbers may differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    """A benchmark.
+
+    `contenders` are names of peers, each with a variant or without ("jax", "jax scan"); the first is what the others
+    are compared with. `unit` is what the seconds are of; `tolerance` is relative to the largest number compared;
+    `turn` is how long a contender is timed at a stretch, in seconds; `most_rounds` bounds the rounds of cases that take minutes.
+    """
+
+    name: str
+    title: str
+    figures: tuple[str, ...]
+    contenders: tuple[str, ...]
+    unit: str
+    tolerance: float = 1e-3
+    turn: float = 0.3
+    most_rounds: int = 1000
+
+
+CASES: dict[str, Case] = {
+    case.name: case
+    for case in (
+        Case(
+            "mlp_step",
+            "training 784-512-10 (relu, softmax) on batches of 128: RMSprop, categorical cross-entropy",
+            ("step on arrays", "step within an epoch"),
+            ("graphc", "jax", "jax scan", "torch", "torch compile", "pytensor", "keras", "tf_keras"),
+            "step",
+            tolerance=3e-3,
+            turn=0.5,
+        ),
+        Case(
+            "call_dense",
+            "calling Dense 10 -> 10 on one row",
+            ("call",),
+            (
+                "graphc native",
+                "graphc executable",
+                "graphc function",
+                "onnxruntime",
+                "onnxruntime binding",
+                "torch",
+                "jax",
+                "openvino",
+            ),
+            "call",
+        ),
+        Case(
+            "mlp_batch1",
+            "784-512-10 (relu, softmax) on one row",
+            ("call",),
+            (
+                "graphc native",
+                "graphc function",
+                "graphc predict",
+                "onnxruntime",
+                "onnxruntime binding",
+                "torch",
+                "torch compile",
+                "jax",
+                "openvino",
+            ),
+            "call",
+        ),
+        Case(
+            "housing_fit",
+            "training 13-64-64-1 (relu, linear) row by row: RMSprop, mean squared error, 404 rows an epoch",
+            ("step within an epoch",),
+            ("graphc", "jax", "jax scan", "torch", "torch compile", "pytensor", "keras", "tf_keras"),
+            "step",
+            turn=0.5,
+        ),
+        Case(
+            "elementwise",
+            "gelu(a x + b) * sigmoid(c x) - log1p(exp(x)) on vectors of float32, gelu by tanh",
+            ("10^4", "10^6", "10^7"),
+            ("graphc", "numpy", "numexpr", "jax", "torch", "torch compile", "pytensor"),
+            "call",
+            tolerance=1e-5,
+        ),
+        Case(
+            "import_time",
+            "importing, in a fresh process",
+            ("import",),
+            ("graphc", "graphc keras", "numpy", "onnxruntime", "jax", "torch", "pytensor", "keras", "tf_keras"),
+            "import",
+        ),
+        Case(
+            "first_call",
+            "first call of 64-32-10 in a fresh process after its imports: what compiling costs",
+            ("predict, no cache", "predict, cached", "training step, no cache", "training step, cached"),
+            ("graphc", "onnxruntime", "jax", "torch", "torch compile", "pytensor", "keras"),
+            "call",
+            most_rounds=3,
+        ),
+    )
+}

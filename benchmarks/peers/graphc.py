@@ -1,0 +1,86 @@
+"""graphc: by its Keras front end, and by the functions it compiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from entry import Entry, Timed
+from fresh import first_call_entry, import_entry
+from problems import CHECKED_STEPS, COEFFICIENTS, EPSILON, LEARNING_RATE, NETWORKS, RHO, Network, sample, vectors
+
+import graphc
+from graphc import keras, ops
+from graphc.keras import backend as K
+from graphc.keras.layers import Dense
+from peers import IMPORTED
+
+
+def model_of(network: Network) -> Any:
+    """Return the model with its weights, compiled."""
+    activations = ["relu"] * (len(network.widths) - 2) + ["softmax" if network.is_classifier else None]
+    model = keras.models.Sequential()
+    for i, (units, activation) in enumerate(zip(network.widths[1:], activations)):
+        model.add(Dense(units, activation=activation, **({"input_shape": network.widths[:1]} if i == 0 else {})))
+    for layer, weights in zip(model.layers, network.weights()):
+        layer.set_weights(weights)
+    loss = "categorical_crossentropy" if network.is_classifier else "mse"
+    model.compile(keras.optimizers.RMSprop(lr=LEARNING_RATE, rho=RHO, epsilon=EPSILON), loss)
+    return model
+
+
+def _train(network: Network, figures: dict[str, str]) -> Entry:
+    model, (x, y) = model_of(network), network.data()
+    first = network.first_batch()
+    losses = [float(model.train_on_batch(*first)) for _ in range(CHECKED_STEPS)]
+    names = {"model": model, "x": x, "y": y, "first": first, "batch": network.batch}
+    units = {"step on arrays": 1, "step within an epoch": network.steps}
+    return Entry(losses, {figure: Timed(text, names, units[figure]) for figure, text in figures.items()})
+
+
+def _infer(network: Network, variant: str) -> Entry:
+    model, x = model_of(network), network.first_row()
+    function = K.function([model.input], [model.output])
+    executable = function.executable()
+    texts = {
+        "native": "f(x)",
+        "executable": "e(x)",
+        "function": "k(inputs)",
+        "predict": "model.predict_on_batch(x)",
+    }
+    names = {"f": executable.native, "e": executable, "k": function, "model": model, "x": x, "inputs": [x]}
+    return Entry(sample(function([x])[0]), {"call": Timed(texts[variant], names)})
+
+
+def _elementwise(quick: bool) -> Entry:
+    a, b, c = COEFFICIENTS
+    x = graphc.placeholder((None,), name="x")
+    z = a * x + b
+    gelu = 0.5 * z * (1.0 + ops.tanh(0.7978845608028654 * (z + 0.044715 * z * z * z)))
+    f = graphc.function([x], gelu * ops.sigmoid(c * x) - ops.log1p(ops.exp(x))).native
+    data = vectors(quick)
+    return Entry(sample(f(data["10^4"])), {name: Timed("f(x)", {"f": f, "x": v}) for name, v in data.items()})
+
+
+def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
+    """Return the entry of a case. Variants: native and executable (compiled functions), function (K.function)."""
+    if case == "import_time":
+        return import_entry(IMPORTED.get(("graphc", variant), "graphc"))
+    if case == "first_call":
+        return first_call_entry("graphc", variant, threads)
+    if case == "elementwise":
+        return _elementwise(quick)
+    network = NETWORKS[case](quick)
+    epoch = "model.fit(x, y, batch_size=batch, epochs=1, verbose=0)"
+    if case == "mlp_step":
+        return _train(network, {"step on arrays": "model.train_on_batch(*first)", "step within an epoch": epoch})
+    if case == "housing_fit":
+        return _train(network, {"step within an epoch": epoch})
+    return _infer(network, variant)
+
+
+def first_call(variant: str, kind: str, threads: int) -> Callable[[], object]:
+    """Return the first prediction, or the first training step, of a model that is built."""
+    network = NETWORKS["first_call"](False)
+    model, (x, y) = model_of(network), network.data()
+    return (lambda: model.predict_on_batch(x)) if kind == "predict" else (lambda: model.train_on_batch(x, y))

@@ -1,0 +1,44 @@
+"""What the Keras of our day and the last Keras 2 share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from entry import Entry, Timed
+from problems import CHECKED_STEPS, EPSILON, LEARNING_RATE, NETWORKS, RHO, Network
+
+
+def model_of(keras: Any, network: Network) -> Any:
+    """Return the model with its weights, compiled."""
+    activations = ["relu"] * (len(network.widths) - 2) + ["softmax" if network.is_classifier else None]
+    layers = [keras.layers.Dense(n, activation=a) for n, a in zip(network.widths[1:], activations)]
+    model = keras.Sequential([keras.layers.Input((network.widths[0],)), *layers])
+    for layer, weights in zip(layers, network.weights()):
+        layer.set_weights(weights)
+    # These add epsilon below the root.
+    optimizer = keras.optimizers.RMSprop(learning_rate=LEARNING_RATE, rho=RHO, epsilon=EPSILON**2)
+    loss = "categorical_crossentropy" if network.is_classifier else "mean_squared_error"
+    model.compile(optimizer, loss, jit_compile=True)
+    return model
+
+
+def train(keras: Any, case: str, quick: bool) -> Entry:
+    """Return the entry of a training case."""
+    network = NETWORKS[case](quick)
+    model, (x, y) = model_of(keras, network), network.data()
+    first = network.first_batch()
+    losses = [float(model.train_on_batch(*first)) for _ in range(CHECKED_STEPS)]
+    names = {"model": model, "x": x, "y": y, "first": first, "batch": network.batch}
+    fit = Timed("model.fit(x, y, batch_size=batch, epochs=1, verbose=0)", names, network.steps)
+    if case != "mlp_step":
+        return Entry(losses, {"step within an epoch": fit})
+    step = Timed("float(model.train_on_batch(*first))", names)
+    return Entry(losses, {"step on arrays": step, "step within an epoch": fit})
+
+
+def first_call(keras: Any, kind: str) -> Callable[[], object]:
+    """Return the first prediction, or the first training step, of a model that is built."""
+    network = NETWORKS["first_call"](False)
+    model, (x, y) = model_of(keras, network), network.data()
+    return (lambda: model.predict_on_batch(x)) if kind == "predict" else (lambda: model.train_on_batch(x, y))

@@ -1,0 +1,117 @@
+"""Results as text for the terminal and as Markdown for the docs. A record is what `run.py --json` saves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+Record = dict[str, Any]
+
+
+def scaled(seconds: float) -> str:
+    """Return a time in the unit that suits it, with three digits."""
+    for unit, factor in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
+        if seconds * factor >= 1:
+            return f"{_digits(seconds * factor)} {unit}"
+    return f"{_digits(seconds * 1e9)} ns"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
+
+
+def rows_of(case: Record, figure: str) -> Iterator[tuple[str, float, float, float, float]]:
+    """Yield (contender, median, least, spread, ratio to the first contender) of a figure.
+
+    The spread is half the distance between the quartiles, relative to the median.
+    """
+    timed: dict[str, list[float]] = case["figures"][figure]
+    base = None
+    for name, seconds in timed.items():
+        ordered, middle = sorted(seconds), median(seconds)
+        base = middle if base is None else base
+        low, high = ordered[len(ordered) // 4], ordered[-1 - len(ordered) // 4]
+        yield name, middle, ordered[0], (high - low) / 2 / middle, middle / base
+
+
+def conclusion(case: Record, figure: str) -> str:
+    """Return the line that tells the best other peer's ratio to the best time of the first contender's peer."""
+    medians = {name: middle for name, middle, *_ in rows_of(case, figure)}
+    if not medians:
+        return "not measured"
+    first = next(iter(medians)).split()[0]
+    own = {name: seconds for name, seconds in medians.items() if name.split()[0] == first}
+    others = {name: seconds for name, seconds in medians.items() if name not in own}
+    if not others:
+        return "no peer to compare with"
+    best, ours = min(others, key=lambda name: others[name]), min(own, key=lambda name: own[name])
+    return f"best peer {best}: ratio {others[best] / own[ours]:.2f} to {ours}"
+
+
+def case_text(case: Record) -> str:
+    """Return the table of a case for the terminal."""
+    lines = [f"{case['name']}: {case['title']}"]
+    for figure in case["figures"]:
+        lines.append(f"  {figure} (each {case['unit']})" + " " * 4 + "median      least   spread   ratio")
+        for name, middle, least, spread, ratio in rows_of(case, figure):
+            lines.append(
+                f"    {name:<22} {scaled(middle):>12} {scaled(least):>10} {100 * spread:>6.1f} % {_digits(ratio):>7}"
+            )
+        lines.append(f"    {conclusion(case, figure)}")
+    lines += [f"  left out: {name}: {why}" for name, why in case["missing"].items()]
+    lines += [f"  WRONG: {name}: {why}" for name, why in case["wrong"].items()]
+    load = " -> ".join(f"{value:.2f}" for value in case["load"])
+    lines.append(f"  load {load}; other processes took {case['foreign']:.2f} processors (median of the turns)")
+    return "\n".join(lines)
+
+
+def heading(result: Record) -> str:
+    """Return the machine and the settings in one line."""
+    machine = result["machine"]
+    extensions = ", ".join(machine["extensions"]) or "no vector extensions known"
+    return (
+        f"{machine['processor']} ({extensions}), {result['threads']} of {machine['usable']} processors, "
+        f"{result['rounds']} rounds, {result['started']}"
+    )
+
+
+def versions_of(result: Record) -> dict[str, str]:
+    """Return the version of each package, over all cases; several where interpreters differ."""
+    found: dict[str, set[str]] = {}
+    for case in result["cases"]:
+        for packages in case["versions"].values():
+            for package, version in packages.items():
+                found.setdefault(package, set()).add(version)
+    return {package: " and ".join(sorted(versions)) for package, versions in sorted(found.items())}
+
+
+def markdown(results: list[Record]) -> str:
+    """Return the tables of saved results for the docs."""
+    lines: list[str] = []
+    for result in results:
+        versions = ", ".join(f"{package} {version}" for package, version in versions_of(result).items())
+        lines += [f"{heading(result)}.", "", f"Versions: {versions}.", "", f"Command: `{result['command']}`", ""]
+        for case in result["cases"]:
+            lines += [f"**{case['name']}**: {case['title']}.", "", *_table(case), ""]
+            left = [f"{name} ({why})" for name, why in (case["missing"] | case["wrong"]).items()]
+            lines += [f"Left out: {'; '.join(left)}.", ""] if left else []
+            lines += [f"Other processes took {case['foreign']:.2f} processors meanwhile.", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(case: Record) -> Iterator[str]:
+    """Yield the lines of a table: a row for each contender, for each figure its median, spread and ratio."""
+    figures = [figure for figure, timed in case["figures"].items() if timed]
+    yield "| |" + "".join(f" {figure} | ratio |" for figure in figures)
+    yield "|---|" + "---:|---:|" * len(figures)
+    columns = {figure: {name: rest for name, *rest in rows_of(case, figure)} for figure in figures}
+    for name in dict.fromkeys(name for column in columns.values() for name in column):
+        cells = []
+        for figure in figures:
+            if name not in columns[figure]:
+                cells.append(" | |")
+                continue
+            middle, _least, spread, ratio = columns[figure][name]
+            cells.append(f" {scaled(middle)} ± {100 * spread:.0f} % | {_digits(ratio)} |")
+        yield f"| {name} |" + "".join(cells)
