@@ -42,7 +42,7 @@ def choose_anchors(graph: Graph) -> Elements:
                 if not elements.is_read(operand) and not is_view(operand, elements):
                     anchored.add(_seen_through_views(operand, elements))
             anchored.add(n)
-        elif n.op.kind == "reduction" or n in anchored or _is_worth_keeping(n, cost[n], count[n], consumers[n]):
+        elif n.op.kind == "reduction" or n in anchored or _is_worth_keeping(n, cost[n], count[n], consumers):
             anchored.add(n)
     return elements
 
@@ -51,17 +51,28 @@ def _own_cost(n: Node) -> int:
     return 0 if n.op.kind == "movement" else n.op.cost
 
 
-def _is_worth_keeping(n: Node, cost: int, count: int, consumers: list[Node]) -> bool:
-    readers = set(consumers)
+def _is_worth_keeping(n: Node, cost: int, count: int, consumers: dict[Node, list[Node]]) -> bool:
+    readers = set(consumers[n])
     if not readers:
         return False
     if count > LONGEST_EXPRESSION:
         return True
     if n.op.kind == "movement" and cost < KEEP_COST:
         return False
-    if len(readers) > 1 and cost >= KEEP_COST:
+    if len(readers) > 1 and (cost >= KEEP_COST or _stands_for_contraction(n, consumers)):
         return True
     return cost >= BROADCAST_KEEP_COST and any(_repeats(reader, n) for reader in readers)
+
+
+def _stands_for_contraction(n: Node, consumers: dict[Node, list[Node]]) -> bool:
+    """Tell whether n alone reads a contraction, element by element: then keeping n costs what keeping that would."""
+    current = n
+    while current.op.kind == "elementwise":
+        inner = [i for i in current.inputs if i.type.size == n.type.size and i.op.kind != "source"]
+        if len(inner) != 1 or len(consumers[inner[0]]) != 1:
+            return False
+        [current] = inner
+    return current.op.kind == "contraction"
 
 
 def _repeats(reader: Node, n: Node) -> bool:
