@@ -5,9 +5,12 @@ from __future__ import annotations
 from graphc.graph import Graph, Node, builder, inheriting, rebuild
 from graphc.schedule.elements import squeezed
 from graphc.schedule.group import folded_dims, reduced_axes
+from graphc.symbolic import product
 
 # Elements under which one kernel is as fast as two.
 LARGE = 32768
+# Elements of one fold under which it is not worth two kernels however many folds there are (windows of a pool).
+SHORT = 128
 SPLITTABLE = frozenset({"sum", "prod", "max", "min", "any", "all"})
 
 
@@ -21,7 +24,9 @@ def split_reductions(graph: Graph) -> Graph:
 def _is_large(n: Node) -> bool:
     if n.op.kind != "reduction" or n.op.fold not in SPLITTABLE or len(folded_dims(n)) < 2:
         return False
-    size = n.inputs[0].type.size
+    folded, size = product(folded_dims(n)), n.inputs[0].type.size
+    if isinstance(folded, int) and folded < SHORT:
+        return False
     return not isinstance(size, int) or size >= LARGE
 
 
