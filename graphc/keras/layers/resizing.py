@@ -208,17 +208,17 @@ class _Cropping(_Resizing):
         return self.cropping  # type: ignore[no-any-return]
 
     def call(self, inputs: Any) -> Any:
-        """Return the inputs without their borders. Raises ShapeError where nothing would be left."""
+        """Return the inputs without their borders. Raises ShapeError where they are more than there is."""
         self.compute_output_shape(K.int_shape(inputs))
         inner = tuple(slice(low, -high if high else None) for low, high in self._cuts)
         return inputs[(*(slice(None),) * self._first, *inner)]
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
-        """Return the shape without the borders. Raises ShapeError where nothing would be left."""
+        """Return the shape without the borders. Raises ShapeError where they are more than there is."""
         shape = self._resized(input_shape, lambda d, axis: d - sum(self._cuts[axis]))
-        if any(d is not None and d < 1 for d in shape[1:]):
+        if any(d is not None and d < 0 for d in shape[1:]):
             raise ShapeError(
-                located(f"Layer {self.name}: cropping {self.cropping} leaves nothing of an input {tuple(input_shape)}")
+                located(f"Layer {self.name}: cropping {self.cropping} is more than an input {tuple(input_shape)} has")
             )
         return shape
 

@@ -14,6 +14,10 @@ Length = TypeVar("Length")
 _PADDINGS = ("valid", "same", "causal")
 
 
+class PaddingError(ShapeError, AssertionError):
+    """A length was asked for with an unknown padding."""
+
+
 def normalize_tuple(value: Any, n: int, name: str) -> tuple[int, ...]:
     """Return an int n times, or a sequence of n ints as a tuple. Raises ShapeError naming the argument for others."""
     message = f"The `{name}` argument must be a tuple of {n} integers. Received: {value}"
@@ -66,7 +70,7 @@ def window_extent(size: int, dilation: int = 1) -> int:
 def conv_output_length(
     input_length: Length | None, filter_size: int, padding: str, stride: int, dilation: int = 1
 ) -> Length | None:
-    """Return the length of a convolution's output; None for an unknown one."""
+    """Return the length of a convolution's output (None: unknown). Raises PaddingError for an unknown padding."""
     _check_padding(padding)
     if input_length is None:
         return None
@@ -77,7 +81,10 @@ def conv_output_length(
 
 
 def conv_input_length(output_length: int | None, filter_size: int, padding: str, stride: int) -> int | None:
-    """Return the length of an input that gives an output of this length; None for an unknown one."""
+    """Return the length of an input that gives an output of this length; None for an unknown one.
+
+    Raises PaddingError for an unknown padding.
+    """
     _check_padding(padding)
     if output_length is None:
         return None
@@ -96,6 +103,7 @@ def deconv_length(
     """Return the length of a transposed convolution's output; None for an unknown one.
 
     Without `output_padding` it is the least that is a multiple of the stride (`same`) or holds all windows (`valid`).
+    Raises PaddingError for an unknown padding.
     """
     _check_padding(padding)
     if dim_size is None:
@@ -110,4 +118,4 @@ def deconv_length(
 
 def _check_padding(padding: str) -> None:
     if padding not in (*_PADDINGS, "full"):
-        raise ShapeError(located(f"padding must be one of {', '.join((*_PADDINGS, 'full'))}. Received: {padding}"))
+        raise PaddingError(located(f"padding must be one of {', '.join((*_PADDINGS, 'full'))}. Received: {padding}"))
