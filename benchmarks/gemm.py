@@ -110,7 +110,7 @@ def contraction(rows: int, depth: int, columns: int, run_time_rows: bool) -> Con
         (),
         (row, extent),
         (column, columns),
-        (inner, depth),
+        ((inner, depth),),
         Load("left", r * depth + d, "float32"),
         Load("right", d * columns + c, "float32"),
         "float32",

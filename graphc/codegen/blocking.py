@@ -6,12 +6,12 @@ the eight ways of a cache set, so the left operand needs no packing whatever its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from graphc.codegen.llvm_micro_kernel import TileShape
 from graphc.codegen.target import Target
-from graphc.symbolic import Dim
+from graphc.symbolic import Dim, product
 
 # The most rows and columns of a block of which the depth is cut.
 ROW_BLOCK, COLUMN_BLOCK = 384, 1024
@@ -28,6 +28,7 @@ _TINY = 2048
 
 # How the right operand lies in memory: rows contiguous, columns contiguous, or neither.
 Layout = Literal["rows", "columns", "strided"]
+Packing = Literal["always", "many", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,14 @@ class Blocking:
     """The decisions for one kernel.
 
     Rows come in panels of `tile.rows` (`panels` of them, where the rows are static; `last_rows` is then the height of
-    a shorter last one, 0 for none); `tile` is None where there are no panels. Rows that panels leave over, or few rows
-    altogether, go through the tiles of `rest`, each as often as it fits, or through dot products where `dot` is set.
+    a shorter last one, 0 for none); `tile` is None where there are no panels. Where `lines` is more than 1, a panel is
+    all rows of so many lines. Rows that panels leave over, or few rows altogether, go through the tiles of `rest`, each
+    as often as it fits, or through dot products where `dot` is set.
 
     `pack_right` tells whether panels of the right operand are copied: always, never ("") or for many rows.
-    `block_depth` tells whether the depth may exceed `depth_block`; tiles are then kept in blocks of
-    `row_panels x column_panels`.
+    `block_depth` tells whether the depth may be cut: at its loop `depth_loop`, in at most `depth_block` iterations of
+    it, and at all loops around that one. Tiles are then kept in blocks of `row_panels x column_panels`.
+    `panel_depth` is the most rows of the right operand that are in a panel.
     """
 
     tile: TileShape | None
@@ -48,23 +51,26 @@ class Blocking:
     last_rows: int
     rest: tuple[TileShape, ...]
     dot: bool
-    pack_right: Literal["always", "many", ""] = ""
+    pack_right: Packing = ""
     block_depth: bool = False
+    depth_loop: int = 0
     depth_block: int = 0
+    panel_depth: int = 0
     row_panels: int = 0
     column_panels: int = 0
+    lines: int = 1
 
     def packed_elements(self, lanes: int) -> int:
         """Return the size of a packed panel."""
         if self.tile is None or not self.pack_right:
             return 0
-        return -(-self.depth_block // lanes) * lanes * self.tile.vectors * lanes
+        return -(-self.panel_depth // lanes) * lanes * self.tile.vectors * lanes
 
 
 def choose_blocking(
-    rows: Dim, columns: Dim, depth: Dim, layout: Layout, right_distance: Dim, itemsize: int, target: Target
+    rows: Dim, columns: Dim, depth: tuple[Dim, ...], layout: Layout, right_distance: Dim, itemsize: int, target: Target
 ) -> Blocking:
-    """Return the decisions for a contraction of these extents.
+    """Return the decisions for a contraction of these extents, whose right operand serves no other rows.
 
     `right_distance` is how many elements the rows of the right operand are apart; `itemsize` is that of the sums.
     """
@@ -78,7 +84,8 @@ def choose_blocking(
     if isinstance(rows, int) and rows <= few:
         heights = [] if by_dots else list(dict.fromkeys(_even_parts(rows, 8 if registers >= 32 else 4)))
         return Blocking(None, None, 0, tuple(wide_tile(h, columns, lanes, registers) for h in heights), by_dots)
-    is_tiny = isinstance(columns, int) and isinstance(depth, int) and columns * depth <= _TINY
+    steps = product(depth)
+    is_tiny = isinstance(columns, int) and isinstance(steps, int) and columns * steps <= _TINY
     tile = panel_tile(rows, columns, lanes, registers, 4 if is_tiny else 8)
     panels: int | None = None
     last_rows = 0
@@ -88,33 +95,92 @@ def choose_blocking(
         last_rows = rows % tile.rows
     elif not by_dots:
         rest = tuple(wide_tile(h, columns, lanes, registers) for h in ((4, 1) if tile.rows > 4 else (1,)))
-    packing = _packing(rows, columns, depth, layout, right_distance, itemsize, tile.vectors * lanes)
-    depth_block, longest = _DEPTHS[packing]
-    is_long = not isinstance(depth, int) or depth > longest
-    if isinstance(depth, int) and not is_long:
-        depth_block = depth
-    row_panels, column_panels = ROW_BLOCK // tile.rows, COLUMN_BLOCK // (tile.vectors * lanes)
-    if panels is not None:
-        row_panels = min(row_panels, panels)
+    packing = _packing(rows, columns, steps, layout, right_distance, itemsize, tile.vectors * lanes)
+    blocking = Blocking(tile, panels, last_rows, rest, by_dots and not isinstance(rows, int), packing)
+    return _in_blocks(blocking, panels, columns, depth, *_DEPTHS[packing], lanes)
+
+
+def choose_shared_blocking(
+    rows: Dim,
+    lines: int,
+    batches: Dim,
+    columns: Dim,
+    depth: tuple[Dim, ...],
+    layout: Layout,
+    right_distance: Dim,
+    itemsize: int,
+    target: Target,
+) -> Blocking:
+    """Return the decisions where one right operand serves several batches of rows.
+
+    `lines` is how many of these batches, one after the other, a tile may take rows of. The rest is as above.
+    """
+    lanes = target.lanes
+    registers = target.registers * 4 // itemsize
+    all_rows = product((batches, rows))
+    last_rows, panels, taken = 0, None, 1
+    rest: tuple[TileShape, ...] = ()
+    if isinstance(rows, int):
+        tile, taken = line_tile(rows, lines, columns, lanes, registers)
+        total = rows * lines if taken > 1 else rows
+        panels, last_rows = -(-total // tile.rows), total % tile.rows
+    else:
+        tile = panel_tile(rows, columns, lanes, registers, 8)
+        if layout == "rows":
+            rest = tuple(wide_tile(h, columns, lanes, registers) for h in ((4, 1) if tile.rows > 4 else (1,)))
+    packing = _packing(all_rows, columns, product(depth), layout, right_distance, itemsize, tile.vectors * lanes)
+    short, longest = _DEPTHS[packing]
+    if packing:
+        # A panel that stays in the second cache is read there by all rows.
+        longest = max(longest, target.l2 * 3 // 4 // (tile.vectors * lanes * itemsize))
+    dot = layout != "rows" and not isinstance(rows, int)
+    blocking = Blocking(tile, panels, last_rows, rest, dot, packing, lines=taken)
+    units = -(-all_rows // tile.rows) if isinstance(all_rows, int) else None
+    return _in_blocks(blocking, units, columns, depth, short, longest, lanes)
+
+
+def _in_blocks(
+    blocking: Blocking, units: int | None, columns: Dim, depth: tuple[Dim, ...], short: int, longest: int, lanes: int
+) -> Blocking:
+    """Return the blocking with its depth cut in blocks of about `short`, where it may be more than `longest`.
+
+    `units` is how many panels of rows there are, where that is known.
+    """
+    tile = blocking.tile
+    assert tile is not None
+    steps = product(depth)
+    if isinstance(steps, int) and steps <= longest:
+        loop, block, panel_depth = 0, 0, steps
+    else:
+        # The outermost loop of which an iteration is not too deep.
+        loop, inside = len(depth) - 1, 1
+        while loop > 0:
+            deeper = depth[loop]
+            if not isinstance(deeper, int) or inside * deeper > short:
+                break
+            inside *= deeper
+            loop -= 1
+        block = max(1, short // inside)
+        panel_depth = block * inside
+    row_panels, column_panels = max(1, ROW_BLOCK // tile.rows), max(1, COLUMN_BLOCK // (tile.vectors * lanes))
+    if units is not None:
+        row_panels = min(row_panels, units)
     if isinstance(columns, int):
         column_panels = min(column_panels, -(-columns // (tile.vectors * lanes)))
-    return Blocking(
-        tile,
-        panels,
-        last_rows,
-        rest,
-        by_dots and not isinstance(rows, int),
-        packing,
-        is_long,
-        depth_block,
-        row_panels,
-        column_panels,
+    return replace(
+        blocking,
+        block_depth=not isinstance(steps, int) or steps > longest,
+        depth_loop=loop,
+        depth_block=block,
+        panel_depth=panel_depth,
+        row_panels=row_panels,
+        column_panels=column_panels,
     )
 
 
 def _packing(
     rows: Dim, columns: Dim, depth: Dim, layout: Layout, right_distance: Dim, itemsize: int, width: int
-) -> Literal["always", "many", ""]:
+) -> Packing:
     if layout != "rows":
         return "always"
     is_near = isinstance(right_distance, int) and right_distance * itemsize < PACKING_BYTES
@@ -125,6 +191,37 @@ def _packing(
     if isinstance(rows, int):
         return "always" if rows >= PACKING_ROWS else ""
     return "many"
+
+
+def line_tile(rows: int, lines: int, columns: Dim, lanes: int, registers: int) -> tuple[TileShape, int]:
+    """Return the tile for static rows in lines, and how many lines it takes (1 where it may take part of one).
+
+    Of the tiles that fit the registers, the one of the least estimated time for all rows and columns.
+    """
+    whole = -(-columns // lanes) if isinstance(columns, int) else None
+    best: tuple[float, TileShape, int] | None = None
+    for vectors in range(1, 5):
+        most = min((registers - 1 - vectors) // vectors, 28)
+        if most < 1 or (whole is not None and vectors > max(1, whole)):
+            continue
+        taken = max(1, min(most // rows, lines))
+        taken = -(-lines // -(-lines // taken))
+        height = taken * rows if taken > 1 else _even_parts(rows, most)[0]
+        total = rows * lines if taken > 1 else rows
+        last = total % height
+        steps = total // height * _step_cycles(height, vectors) + (_step_cycles(last, vectors) if last else 0.0)
+        panels = -(-whole // vectors) if whole is not None else 12 / vectors
+        cost = steps / total * panels
+        if best is None or cost < best[0]:
+            best = cost, TileShape(height, vectors), taken
+    assert best is not None
+    return best[1], best[2]
+
+
+def _step_cycles(rows: int, vectors: int) -> float:
+    """Return about how long a tile takes for a step of the depth: multiply-adds, loads, or latency bind it."""
+    sums = rows * vectors
+    return max(sums / 2, (rows + vectors) / 2, 4.0 if sums < _IN_FLIGHT else 0.0) + 0.1 * vectors + 0.02 * rows
 
 
 def panel_tile(rows: Dim, columns: Dim, lanes: int, registers: int, most_rows: int) -> TileShape:

@@ -6,7 +6,7 @@ runs in a loop over a copy of the tile, which is still in the nearest cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from graphc.codegen.llvm_builder import FunctionBuilder, Operand
@@ -16,6 +16,7 @@ from graphc.codegen.llvm_micro_kernel import VectorWriter
 from graphc.codegen.llvm_vector import Vector
 from graphc.codegen.target import Target
 from graphc.loopir import ContractKernel, Let, Load, Store
+from graphc.symbolic import Symbol
 
 # Rough instructions a vector above which the epilogue loops over rows, and above which over single vectors.
 _LIGHT, _HEAVY = 8, 30
@@ -24,7 +25,8 @@ _LIGHT, _HEAVY = 8, 30
 class Epilogue:
     """Writes the epilogue of one kernel, after each of its tiles.
 
-    `expressions` is the emitter that it uses; sizes and the symbols of the batch must be bound to it.
+    `rows` are the symbols that tell the rows of a tile apart. `expressions` is the emitter that it uses; sizes and all
+    other symbols of the batch must be bound to it.
     """
 
     def __init__(
@@ -34,12 +36,13 @@ class Epilogue:
         writer: VectorWriter,
         target: Target,
         pointers: Mapping[str, str],
+        rows: Sequence[Symbol],
     ) -> None:
         self.expressions = ExpressionEmitter(builder, target, kernel.parameters, pointers)
         self._builder = builder
         self._writer = writer
         self._statements = kernel.epilogue
-        self._row = kernel.row[0]
+        self._rows = rows
         self._column, self._columns = kernel.column
         facts: dict[int, Fact] = {}
         for statement in kernel.epilogue:
@@ -51,22 +54,23 @@ class Epilogue:
     def _is_shared(self, fact: Fact) -> bool:
         if not isinstance(fact.expression, Load) or fact.reads or self._column not in fact.depends:
             return False
-        return self._row not in fact.depends and not any(isinstance(d, str) for d in fact.depends)
+        return fact.depends.isdisjoint(self._rows) and not any(isinstance(d, str) for d in fact.depends)
 
     def emit(
         self,
         sums: Sequence[Sequence[str]],
-        place: tuple[Operand, Operand],
+        place_of: Callable[[Operand], Sequence[Operand]],
+        column: Operand,
         masks: Sequence[str | None],
         remaining: Operand,
         saved: str,
     ) -> None:
-        """Write the epilogue of a tile: `sums` are its rows of vectors, `place` is its first (row, column).
+        """Write the epilogue of a tile: `sums` are its rows of vectors, from `column` on.
 
+        `place_of` tells the values of the symbols of rows for a row of the tile.
         Masks tell which lanes of each vector of a row are elements; they are those of the `remaining` columns from
         the first one on, or None where all vectors are full. `saved` is room for a copy of the tile.
         """
-        row, column = place
         b, w, lanes = self._builder, self._writer, self._writer.lanes
         if self._columns == 1:
             with self.expressions.scope():
@@ -74,7 +78,7 @@ class Epilogue:
                 for i, values in enumerate(sums):
                     first = b.value(f"extractelement {w.vector} {values[0]}, i64 0")
                     with self.expressions.scope():
-                        self._run(b.add(row, i), [self._vector(first, 1)])
+                        self._run(place_of(i), [self._vector(first, 1)])
             return
         if self._cost <= _LIGHT or len(sums) * len(masks) == 1:
             with self._over_columns(column, masks):
@@ -83,7 +87,7 @@ class Epilogue:
                         self.expressions.value(load, copy)
                 for i, values in enumerate(sums):
                     with self.expressions.scope():
-                        self._run(b.add(row, i), [self._vector(value, lanes) for value in values])
+                        self._run(place_of(i), [self._vector(value, lanes) for value in values])
             return
         save_tile(w, [value for values in sums for value in values], saved)
         vectors = len(masks)
@@ -95,7 +99,7 @@ class Epilogue:
             start = b.add(b.multiply(along.index, vectors * lanes), offset)
             loaded = [w.load(b.gep(saved, b.add(start, copy * lanes), w.scalar), w.dtype) for copy in range(group)]
             with self._over_columns(b.add(column, offset), masks[:group]):
-                self._run(b.add(row, along.index), [self._vector(value, lanes) for value in loaded])
+                self._run(place_of(along.index), [self._vector(value, lanes) for value in loaded])
 
     @contextmanager
     def _over_columns(self, column: Operand, masks: Sequence[str | None]) -> Iterator[None]:
@@ -107,8 +111,9 @@ class Epilogue:
     def _vector(self, register: str, lanes: int) -> Vector:
         return Vector(self.expressions.arithmetic, register, self._writer.scalar, lanes)
 
-    def _run(self, row: Operand, sums: Sequence[Vector]) -> None:
-        self.expressions.bind(self._row, row)
+    def _run(self, place: Sequence[Operand], sums: Sequence[Vector]) -> None:
+        for symbol, value in zip(self._rows, place):
+            self.expressions.bind(symbol, value)
         self.expressions.bind_local("sum", sums)
         for statement in self._statements:
             if isinstance(statement, Let):

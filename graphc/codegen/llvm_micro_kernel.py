@@ -10,10 +10,14 @@ on how rows and columns were cut into tiles.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 
-from graphc.codegen.llvm_builder import FunctionBuilder, Operand
+from graphc.codegen.llvm_builder import FunctionBuilder, Loop, Operand
 from graphc.dtypes import itemsize
+
+# Up to this many multiply-adds of vectors, the loops of a depth of several are written out.
+_WRITTEN_OUT = 256
 
 FLOATS = {"float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat"}
 SUFFIXES = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16"}
@@ -21,12 +25,29 @@ SUFFIXES = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "b
 
 @dataclass(frozen=True, slots=True)
 class Strided:
-    """A matrix in memory: `pointer` to its first element, and the distances in elements of its two axes."""
+    """An operand in memory: `pointer` to its first element, and distances in elements.
+
+    `across` is that of its rows (of a left operand) or columns (of a right one), `depth` are those of the loops of the
+    depth, outermost first. Rows may lie in lines: `line_rows` each (0: all in one), `line` apart.
+    """
 
     pointer: str
-    rows: Operand
-    columns: Operand
+    across: Operand
+    depth: tuple[Operand, ...]
     dtype: str
+    line: Operand = 0
+    line_rows: int = 0
+
+    def moved(self, b: FunctionBuilder, offset: Operand) -> Strided:
+        """Return the operand from an element on."""
+        return replace(self, pointer=b.gep(self.pointer, offset, FLOATS[self.dtype]))
+
+    def row_offset(self, b: FunctionBuilder, row: int) -> Operand:
+        """Return where a row starts."""
+        if self.line_rows == 0:
+            return b.multiply(self.across, row)
+        line, row = divmod(row, self.line_rows)
+        return b.add(b.multiply(self.line, line), b.multiply(self.across, row))
 
 
 class VectorWriter:
@@ -196,70 +217,138 @@ class TileShape:
     vectors: int
     chains: int = 1
 
+    @property
+    def sums(self) -> int:
+        """The number of accumulators."""
+        return self.rows * self.vectors * self.chains
+
 
 def emit_tile(
     w: VectorWriter,
     shape: TileShape,
     left: Strided,
     right: Strided,
-    depth: Operand,
+    depth: Sequence[Operand],
     masks: Sequence[str | None],
     masked_steps: int | None = None,
     initial: Sequence[str] | None = None,
 ) -> list[str]:
-    """Emit the depth loop of a tile and return its accumulators, row after row.
+    """Emit the depth loops of a tile, outermost first, and return its accumulators, row after row.
 
     `left` points at (first row, 0), `right` at (0, first column) with columns at distance 1. Masked lanes are not read
-    in the last `masked_steps` steps of the depth (None: in all steps); before them, any memory may be read there.
-    `initial` are accumulators to go on from; without them they start at zero.
+    in the last `masked_steps` iterations of the innermost loop (None: in all); before them, any memory may be read
+    there. `initial` are accumulators to go on from; without them they start at zero.
     """
-    b = w.builder
     start = list(initial or ())
-    start += ["zeroinitializer"] * (shape.rows * shape.vectors * shape.chains - len(start))
-    kinds = ["ptr", "ptr"] + [w.vector] * len(start)
-    state = [left.pointer, right.pointer, *start]
-    open_masks: Sequence[str | None] = masks
-    whole = depth
-    if masked_steps is not None and any(mask is not None for mask in masks):
-        open_masks = [None] * shape.vectors
-        whole = b.maximum(b.subtract(depth, masked_steps), 0)
-    main = b.subtract(whole, b.remainder(whole, shape.chains))
-    for low, high, step, reading in ((0, main, shape.chains, open_masks), (main, depth, 1, masks)):
-        if low == high:
-            continue
-        with b.loop(low, high, step, list(zip(kinds, state))) as loop:
-            loop.next = list(loop.carried)
-            for chain in range(step):
-                _step(w, shape, left, right, reading, loop.next, chain)
-        state = loop.results
-    return _join_chains(w, state[2:], shape.chains)
+    start += ["zeroinitializer"] * (shape.sums - len(start))
+    loops = _merged_loops(depth, left.depth, right.depth)
+    tile = _Tile(w, shape, left, right, masks, masked_steps, loops)
+    return _join_chains(w, tile.run(0, [left.pointer, right.pointer, *start])[2:], shape.chains)
 
 
-def _step(
-    w: VectorWriter,
-    shape: TileShape,
-    left: Strided,
-    right: Strided,
-    masks: Sequence[str | None],
-    state: list[str],
-    chain: int,
-) -> None:
-    """Emit one step of the depth: move `state`, which is left pointer, right pointer, accumulators of all chains."""
-    b = w.builder
-    element, column_element = FLOATS[left.dtype], FLOATS[right.dtype]
-    loaded = [
-        w.load(b.gep(state[1], vector * w.lanes, column_element), right.dtype, mask)
-        for vector, mask in enumerate(masks)
-    ]
-    position = 2 + chain * shape.rows * shape.vectors
-    for row in range(shape.rows):
-        pointer = b.gep(state[0], b.multiply(left.rows, row), element)
-        factor = w.splat(w.load_scalar(pointer, left.dtype))
-        for vector in loaded:
-            state[position] = w.multiply_add(factor, vector, state[position])
-            position += 1
-    state[0] = b.gep(state[0], left.columns, element)
-    state[1] = b.gep(state[1], right.rows, column_element)
+@dataclass(frozen=True, slots=True)
+class _DepthLoop:
+    """A loop of the depth, and how far an iteration of it moves the pointers of the operands."""
+
+    extent: Operand
+    left: Operand
+    right: Operand
+
+
+def _merged_loops(depth: Sequence[Operand], left: Sequence[Operand], right: Sequence[Operand]) -> list[_DepthLoop]:
+    """Return the loops, with those joined that both operands walk through as one."""
+    loops: list[_DepthLoop] = []
+    for outer in map(_DepthLoop, reversed(depth), reversed(left), reversed(right)):
+        match [outer, *loops[:1]]:
+            case [_DepthLoop(int(n), int(x), int(y)), _DepthLoop(int(m), int(u), int(v))] if (x, y) == (m * u, m * v):
+                loops[0] = _DepthLoop(n * m, u, v)
+            case _:
+                loops.insert(0, outer)
+    return loops
+
+
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    """A tile that is being emitted. The state of its loops: left pointer, right pointer, accumulators of all chains."""
+
+    w: VectorWriter
+    shape: TileShape
+    left: Strided
+    right: Strided
+    masks: Sequence[str | None]
+    masked_steps: int | None
+    loops: Sequence[_DepthLoop]
+
+    def run(self, level: int, state: list[str]) -> list[str]:
+        """Emit the loops from a level on."""
+        loop = self.loops[level]
+        if level == len(self.loops) - 1:
+            return self._innermost(loop.extent, state)
+        b = self.w.builder
+        inner = self.loops[level + 1]
+        left = b.subtract(loop.left, b.multiply(inner.extent, inner.left))
+        right = b.subtract(loop.right, b.multiply(inner.extent, inner.right))
+        step = loop.extent if self._is_short(level) and isinstance(loop.extent, int) else 1
+        with self._loop(0, loop.extent, step, state) as outer:
+            for _ in range(step):
+                outer.next = self.run(level + 1, outer.next)
+                outer.next[0] = b.gep(outer.next[0], left, FLOATS[self.left.dtype])
+                outer.next[1] = b.gep(outer.next[1], right, FLOATS[self.right.dtype])
+        return outer.results
+
+    def _is_short(self, level: int) -> bool:
+        """Tell whether the loops from a level on are few enough multiply-adds to be written out."""
+        steps = 1
+        for loop in self.loops[level:]:
+            if not isinstance(loop.extent, int):
+                return False
+            steps *= loop.extent
+        return len(self.loops) > 1 and steps * self.shape.rows * self.shape.vectors <= _WRITTEN_OUT
+
+    def _loop(self, low: Operand, high: Operand, step: int, state: list[str]) -> AbstractContextManager[Loop]:
+        kinds = ["ptr", "ptr"] + [self.w.vector] * self.shape.sums
+        return self.w.builder.loop(low, high, step, list(zip(kinds, state)))
+
+    def _innermost(self, depth: Operand, state: list[str]) -> list[str]:
+        b, chains = self.w.builder, self.shape.chains
+        open_masks: Sequence[str | None] = self.masks
+        whole = depth
+        if self.masked_steps is not None and any(mask is not None for mask in self.masks):
+            open_masks = [None] * self.shape.vectors
+            whole = b.maximum(b.subtract(depth, self.masked_steps), 0)
+        main = b.subtract(whole, b.remainder(whole, chains))
+        written_out = self._is_short(len(self.loops) - 1)
+        for low, high, step, reading in ((0, main, chains, open_masks), (main, depth, 1, self.masks)):
+            if low == high:
+                continue
+            if written_out and isinstance(low, int) and isinstance(high, int):
+                for number in range(high - low):
+                    self._step(reading, state, number % step)
+                continue
+            with self._loop(low, high, step, state) as loop:
+                for chain in range(step):
+                    self._step(reading, loop.next, chain)
+            state = loop.results
+        return state
+
+    def _step(self, masks: Sequence[str | None], state: list[str], chain: int) -> None:
+        """Emit one step of the depth: move the state."""
+        w, b, shape = self.w, self.w.builder, self.shape
+        element, column_element = FLOATS[self.left.dtype], FLOATS[self.right.dtype]
+        loaded = [
+            w.load(b.gep(state[1], vector * w.lanes, column_element), self.right.dtype, mask)
+            for vector, mask in enumerate(masks)
+        ]
+        position = 2 + chain * shape.rows * shape.vectors
+        for row in range(shape.rows):
+            pointer = b.gep(state[0], self.left.row_offset(b, row), element)
+            factor = w.splat(w.load_scalar(pointer, self.left.dtype))
+            for vector in loaded:
+                state[position] = w.multiply_add(factor, vector, state[position])
+                position += 1
+        inner = self.loops[-1]
+        state[0] = b.gep(state[0], inner.left, element)
+        state[1] = b.gep(state[1], inner.right, column_element)
 
 
 def _join_chains(w: VectorWriter, sums: list[str], chains: int) -> list[str]:
@@ -271,7 +360,7 @@ def _join_chains(w: VectorWriter, sums: list[str], chains: int) -> list[str]:
 
 
 def emit_dots(
-    w: VectorWriter, left: Strided, right: Strided, depth: Operand, columns: int, last: Operand | None = None
+    w: VectorWriter, left: Strided, right: Strided, depth: Sequence[Operand], columns: int, last: Operand | None = None
 ) -> str:
     """Emit the dot products of one row with `columns` columns (at most `lanes`); return them, one in each lane.
 
@@ -281,19 +370,18 @@ def emit_dots(
     b, lanes = w.builder, w.lanes
     width = min(4, columns)
     if columns == width:
-        element = FLOATS[right.dtype]
-        starts = [b.gep(right.pointer, b.multiply(column, right.columns), element) for column in range(columns)]
-        return _dots(w, left, starts, right, depth)
+        starts = [right.moved(b, b.multiply(column, right.across)) for column in range(columns)]
+        return _dots(w, left, starts, depth)
     if last is None and columns % width:
         last = columns - 1
     count = -(-columns // width)
     with b.loop(0, count, 1, [(w.vector, "zeroinitializer")]) as loop:
-        pointers = []
+        starts = []
         for column in range(width):
             position = b.add(b.multiply(loop.index, width), column)
             inside = position if last is None else b.minimum(position, last)
-            pointers.append(b.gep(right.pointer, b.multiply(inside, right.columns), FLOATS[right.dtype]))
-        sums = _dots(w, left, pointers, right, depth)
+            starts.append(right.moved(b, b.multiply(inside, right.across)))
+        sums = _dots(w, left, starts, depth)
         # The results of earlier columns move down, so that after the last columns all are in order.
         loop.next = [w.shuffle(loop.carried[0], sums, [*range(width, lanes), *range(lanes, lanes + width)])]
     result = loop.results[0]
@@ -301,24 +389,43 @@ def emit_dots(
     return result if unused == 0 else w.shuffle(result, "poison", [(lane + unused) % lanes for lane in range(lanes)])
 
 
-def _dots(w: VectorWriter, left: Strided, starts: Sequence[str], right: Strided, depth: Operand) -> str:
-    """Emit the dot products of one row with few columns, which start at `starts`."""
-    b, columns = w.builder, len(starts)
-    element, column_element = FLOATS[left.dtype], FLOATS[right.dtype]
-    chains = 2 if columns == 4 else 4
+def _dots(w: VectorWriter, left: Strided, columns: Sequence[Strided], depth: Sequence[Operand]) -> str:
+    """Emit the dot products of one row with few columns."""
+    b = w.builder
+    chains = 2 if len(columns) == 4 else 4
+    loops = _merged_loops(depth, left.depth, columns[0].depth)
+
+    def run(level: int, left: Strided, columns: Sequence[Strided], sums: list[str]) -> list[str]:
+        if level == len(loops) - 1:
+            return _dot_runs(w, left, columns, loops[level], sums, chains)
+        with b.loop(0, loops[level].extent, 1, [(w.vector, total) for total in sums]) as loop:
+            moved = [column.moved(b, b.multiply(loop.index, loops[level].right)) for column in columns]
+            loop.next = run(
+                level + 1, left.moved(b, b.multiply(loop.index, loops[level].left)), moved, list(loop.carried)
+            )
+        return loop.results
+
+    sums = run(0, left, columns, ["zeroinitializer"] * (len(columns) * chains))
+    return w.sum_lanes(_join_chains(w, sums, chains))
+
+
+def _dot_runs(
+    w: VectorWriter, left: Strided, columns: Sequence[Strided], depth: _DepthLoop, sums: list[str], chains: int
+) -> list[str]:
+    """Emit the innermost loop of dot products: add to `sums`, which are those of all columns, for each chain."""
+    b = w.builder
 
     def step(at: Operand, sums: list[str], chain: int, mask: str | None) -> None:
-        a = w.gather(b.gep(left.pointer, b.multiply(at, left.columns), element), left.columns, left.dtype, mask)
-        offset = b.multiply(at, right.rows)
-        for column, start in enumerate(starts):
-            loaded = w.gather(b.gep(start, offset, column_element), right.rows, right.dtype, mask)
-            position = chain * columns + column
+        a = w.gather(left.moved(b, b.multiply(at, depth.left)).pointer, depth.left, left.dtype, mask)
+        offset = b.multiply(at, depth.right)
+        for number, column in enumerate(columns):
+            loaded = w.gather(column.moved(b, offset).pointer, depth.right, column.dtype, mask)
+            position = chain * len(columns) + number
             sums[position] = w.multiply_add(a, loaded, sums[position])
 
-    sums = ["zeroinitializer"] * (columns * chains)
     main: Operand = 0
     for block in (chains, 1):
-        low, main = main, b.subtract(depth, b.remainder(depth, block * w.lanes))
+        low, main = main, b.subtract(depth.extent, b.remainder(depth.extent, block * w.lanes))
         if low == main:
             continue
         with b.loop(low, main, block * w.lanes, [(w.vector, total) for total in sums]) as loop:
@@ -326,9 +433,9 @@ def _dots(w: VectorWriter, left: Strided, starts: Sequence[str], right: Strided,
             for chain in range(block):
                 step(b.add(loop.index, chain * w.lanes), loop.next, chain, None)
         sums = loop.results
-    if main != depth:
-        step(main, sums, 0, w.lanes_below(b.subtract(depth, main)))
-    return w.sum_lanes(_join_chains(w, sums, chains))
+    if main != depth.extent:
+        step(main, sums, 0, w.lanes_below(b.subtract(depth.extent, main)))
+    return sums
 
 
 def _iota(lanes: int, element: str) -> str:

@@ -6,6 +6,7 @@ A panel becomes `[depth][vectors * lanes]`, widened to the kernel's dtype on the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from graphc.codegen.llvm_builder import Operand
 from graphc.codegen.llvm_micro_kernel import FLOATS, Strided, VectorWriter
@@ -14,29 +15,52 @@ from graphc.codegen.llvm_micro_kernel import FLOATS, Strided, VectorWriter
 def pack_panel(
     w: VectorWriter,
     right: Strided,
+    depth: Sequence[Operand],
+    columns: Operand,
+    vectors: int,
+    masks: Sequence[str | None],
+    packed: str,
+) -> None:
+    """Copy all rows of one panel to `packed`, those of the innermost loop of the depth one after the other.
+
+    `right` points at (first row, first column of the panel); `columns` is how many columns remain from there, and
+    masks have the lanes below it on. `packed` has room for the depth rounded up to whole vectors. Lanes beyond the
+    columns get any value.
+    """
+    b = w.builder
+    [extent, *inner] = depth
+    if inner:
+        size: Operand = vectors * w.lanes
+        for below in inner:
+            size = b.multiply(size, below)
+        with b.loop(0, extent, 1) as loop:
+            start = right.moved(b, b.multiply(loop.index, right.depth[0]))
+            part = replace(start, depth=right.depth[1:])
+            pack_panel(w, part, inner, columns, vectors, masks, b.gep(packed, b.multiply(loop.index, size), w.scalar))
+        return
+    _pack_rows(w, right, extent, columns, vectors, masks, packed)
+
+
+def _pack_rows(
+    w: VectorWriter,
+    right: Strided,
     depth: Operand,
     columns: Operand,
     vectors: int,
     masks: Sequence[str | None],
     packed: str,
 ) -> None:
-    """Copy `depth` rows of one panel to `packed`.
-
-    `right` points at (first row, first column of the panel); `columns` is how many columns remain from there, and
-    masks have the lanes below it on. `packed` has room for `depth` rounded up to whole vectors. Lanes beyond the
-    columns get any value.
-    """
     b = w.builder
-    if right.rows == 1 and right.columns != 1:
+    if right.depth[0] == 1 and right.across != 1:
         _pack_transposed(w, right, depth, columns, vectors, packed)
         return
     element = FLOATS[right.dtype]
     with b.loop(0, depth, 1) as row:
-        source = b.gep(right.pointer, b.multiply(row.index, right.rows), element)
+        source = b.gep(right.pointer, b.multiply(row.index, right.depth[0]), element)
         target = b.gep(packed, b.multiply(row.index, vectors * w.lanes), w.scalar)
         for vector in range(vectors):
-            start = b.gep(source, b.multiply(vector * w.lanes, right.columns), element)
-            loaded = w.gather(start, right.columns, right.dtype, masks[vector])
+            start = b.gep(source, b.multiply(vector * w.lanes, right.across), element)
+            loaded = w.gather(start, right.across, right.dtype, masks[vector])
             w.store(loaded, b.gep(target, vector * w.lanes, w.scalar))
 
 
@@ -53,9 +77,9 @@ def _pack_transposed(
     with b.loop(0, squares, 1) as across:
         first = b.multiply(across.index, lanes)
         last = b.subtract(b.subtract(columns, first), 1)
-        source = b.gep(right.pointer, b.multiply(first, right.columns), element)
+        source = b.gep(right.pointer, b.multiply(first, right.across), element)
         # Columns beyond the last read the last one again.
-        starts = [b.multiply(b.minimum(column, last), right.columns) for column in range(lanes)]
+        starts = [b.multiply(b.minimum(column, last), right.across) for column in range(lanes)]
         target = b.gep(packed, first, w.scalar)
         with b.loop(0, depth, 4) as along:
             start = b.gep(source, along.index, element)

@@ -295,11 +295,11 @@ def test_deep_products_in_blocks(depth: int, transposed: str) -> None:
 
 
 def test_panels_of_many_rows_are_packed() -> None:
-    blocking = choose_blocking(ROWS, 1030, 130, "rows", 1030, 4, TARGETS["host"])
+    blocking = choose_blocking(ROWS, 1030, (130,), "rows", 1030, 4, TARGETS["host"])
     assert blocking.pack_right == "many"
     cases = [Case(rows, 1030, 130, "m") for rows in (400, 12)]
     check(cases[0], others=cases[1:], threads=(1, 2))
-    assert choose_blocking(400, 1030, 130, "rows", 1030, 4, TARGETS["host"]).pack_right == "always"
+    assert choose_blocking(400, 1030, (130,), "rows", 1030, 4, TARGETS["host"]).pack_right == "always"
     check(Case(400, 1030, 130), threads=(1, 2))
 
 
@@ -432,7 +432,7 @@ def test_blocking_fits_the_registers() -> None:
     for target, itemsize in itertools.product(TARGETS.values(), (4, 8)):
         registers = target.registers * 4 // itemsize
         for rows, columns in itertools.product([*extents, ROWS], [*extents, COLUMNS]):
-            blocking = choose_blocking(rows, columns, 100, "rows", columns, itemsize, target)
+            blocking = choose_blocking(rows, columns, (100,), "rows", columns, itemsize, target)
             for tile in (blocking.tile, *blocking.rest):
                 if tile is not None:
                     used = tile.chains * tile.rows * tile.vectors + tile.vectors + 1
@@ -441,7 +441,7 @@ def test_blocking_fits_the_registers() -> None:
 
 def test_blocking_covers_every_row_once() -> None:
     for rows in range(1, 200):
-        blocking = choose_blocking(rows, 70, 100, "rows", 70, 4, TARGETS["host"])
+        blocking = choose_blocking(rows, 70, (100,), "rows", 70, 4, TARGETS["host"])
         if blocking.tile is None:
             left = rows
             for tile in blocking.rest:
