@@ -9,6 +9,8 @@ from graphc.keras.callbacks.monitors import (
     ReduceLROnPlateau,
     TerminateOnNaN,
 )
+from graphc.keras.callbacks.remote import RemoteMonitor
+from graphc.keras.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "BaseLogger",
@@ -22,5 +24,7 @@ __all__ = [
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "TensorBoard",
     "TerminateOnNaN",
 ]

@@ -116,7 +116,7 @@ def _takes_stretches(callback: Any) -> bool:
 
 
 def _needs_batches(callback: Any) -> bool:
-    if _takes_stretches(callback):
+    if _takes_stretches(callback) or ("ignores_batches" in vars(type(callback)) and callback.ignores_batches):
         return False
     return any(
         getattr(getattr(callback, name), "__func__", None) is not getattr(Callback, name)
