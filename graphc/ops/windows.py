@@ -47,11 +47,15 @@ def window_counts(space: Shape, sizes: Ints, strides: Ints, dilations: Ints) -> 
             raise ShapeError(f"needs one number above 0 for each of {rank} axes of space: {name} are {values}")
     for d, size, dilation in zip(space, sizes, dilations):
         extent = window_extent(size, dilation)
+        what = (
+            f"a window of {shape_text(sizes)} elements, {shape_text(dilations)} apart, is larger than its input of "
+            f"{shape_text(space)}: {extent} > {d}"
+        )
         if isinstance(d, int) and extent > d:
-            raise ShapeError(
-                f"a window of {shape_text(sizes)} elements, {shape_text(dilations)} apart, is larger than its input "
-                f"of {shape_text(space)}: {extent} > {d}"
-            )
+            raise ShapeError(what)
+        if not symbolic.is_nonnegative(d - extent):
+            # extent <= d as an equality, which calls check when the size is known.
+            same_dim(symbolic.floordiv(extent, d + 1), 0, what)
     return tuple(window_count(*axis) for axis in zip(space, sizes, strides, dilations))
 
 
