@@ -9,6 +9,7 @@ from graphc.passes.expand_composites import expand_composites
 from graphc.passes.fold_constants import fold_constants
 from graphc.passes.pipeline import Pass, PassRecord, PassReport, run_passes
 from graphc.passes.simplify_algebra import simplify_algebra
+from graphc.passes.sink_transposes import sink_transposes
 from graphc.passes.stabilise import stabilise
 from graphc.passes.unify_dims import unify_dims
 
@@ -18,6 +19,7 @@ PIPELINE: tuple[Pass, ...] = (
     canonicalise,  # one spelling of each thing, so that rules need to know only one
     stabilise,  # while softmax, softplus and their kin are still one node
     expand_composites,  # from here on only primitives, which the scheduler knows
+    sink_transposes,  # layouts: what channels_first wraps around each layer meets its opposite
     simplify_algebra,  # also cleans what gradients and the bodies of composites left
     eliminate_dead_code,  # updates that came to nothing
 )
@@ -31,5 +33,5 @@ def run_pipeline(graph: Graph, name: str = "program") -> PassReport:
 
 __all__ = [
     "PIPELINE", "Pass", "PassRecord", "PassReport", "canonicalise", "eliminate_dead_code", "expand_composites",
-    "fold_constants", "run_passes", "run_pipeline", "simplify_algebra", "stabilise", "unify_dims",
+    "fold_constants", "run_passes", "run_pipeline", "simplify_algebra", "sink_transposes", "stabilise", "unify_dims",
 ]  # fmt: skip

@@ -10,7 +10,14 @@ import pytest
 from graphc import ops, symbolic
 from graphc.errors import ShapeError
 from graphc.graph import Graph, State, constant, evaluate, format_graph, layer_scope
-from graphc.passes import eliminate_dead_code, expand_composites, fold_constants, run_pipeline, unify_dims
+from graphc.passes import (
+    eliminate_dead_code,
+    expand_composites,
+    fold_constants,
+    run_pipeline,
+    sink_transposes,
+    unify_dims,
+)
 from tests.passes.pictures import batch, given, graph_of, picture
 
 Golden = Callable[[str, str], None]
@@ -125,3 +132,33 @@ def test_expanding_keeps_values() -> None:
     values = [np.random.default_rng(1).standard_normal((5, 3)).astype(np.float32)]
     for given_value, expected in zip(evaluate(expand_composites(graph), values)[0], evaluate(graph, values)[0]):
         np.testing.assert_array_equal(given_value, expected)
+
+
+def test_sink_transposes(golden: Golden) -> None:
+    """Two channels_first layers: what stands between them is computed channels_last, and one transpose is left."""
+    x, bias = given("x", batch, 5, 6, 3), given("bias", 3)
+    first = ops.transpose(x, (0, 3, 1, 2))
+    shifted = ops.maximum(first + ops.reshape(bias, (1, 3, 1, 1)), 0.0)
+    scaled = shifted / ops.sum(shifted, axis=(2, 3), keepdims=True)
+    padded = ops.pad(ops.concatenate([scaled, first], 1), ((0, 0), (0, 0), (1, 2), (0, 1)))
+    graph = graph_of((x, bias), ops.transpose(padded, (0, 2, 3, 1)), ops.argmax(shifted, axis=1))
+    golden("passes/sink_transposes.txt", picture(sink_transposes, graph))
+
+
+def test_a_transpose_beside_another_full_tensor_stays() -> None:
+    x, y = given("x", batch, 5, 3), given("y", batch, 3, 5)
+    graph = graph_of((x, y), ops.transpose(x, (0, 2, 1)) * y)
+    assert sink_transposes(graph) is graph
+
+
+def test_sunk_transposes_keep_values() -> None:
+    x = given("x", 4, 5, 6, 3)
+    first = ops.transpose(x, (0, 3, 1, 2))
+    outputs = (
+        ops.mean(first, axis=(2, 3)), ops.argmax(first, axis=1), ops.max(first, axis=(0, 2)),
+        ops.transpose(ops.exp(first), (0, 2, 3, 1)), ops.concatenate([first, first * 2.0], 1),
+    )  # fmt: skip
+    graph = expand_composites(graph_of((x,), *outputs))
+    array = np.random.default_rng(3).standard_normal((4, 5, 6, 3)).astype(np.float32)
+    for before, after in zip(evaluate(graph, [array])[0], evaluate(sink_transposes(graph), [array])[0], strict=True):
+        np.testing.assert_allclose(after, before, rtol=1e-6)
