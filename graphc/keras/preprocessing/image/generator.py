@@ -12,6 +12,7 @@ import numpy as np
 from graphc.errors import ShapeError
 from graphc.keras.backend.common import floatx, normalize_data_format
 from graphc.keras.preprocessing.image.directory import DirectoryIterator
+from graphc.keras.preprocessing.image.extra import load
 from graphc.keras.preprocessing.image.frame import DataFrameIterator
 from graphc.keras.preprocessing.image.iterator import NumpyArrayIterator, warn_of_channels
 from graphc.keras.preprocessing.image.transforms import (
@@ -349,7 +350,9 @@ class ImageDataGenerator:
             images /= self.std + _EPSILON
         if self.zca_whitening:
             flat = images.reshape(len(images), -1)
-            directions, variances, _ = np.linalg.svd(flat.T @ flat / len(flat))
+            # With fewer images than values most variances are rounding errors: only Keras's own routine gives the same.
+            linalg = load("scipy.linalg", "SciPy", "zca_whitening")
+            directions, variances, _ = linalg.svd(flat.T @ flat / len(flat))
             self.principal_components = (directions / np.sqrt(variances + self.zca_epsilon)) @ directions.T
 
 
