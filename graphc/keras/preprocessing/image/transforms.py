@@ -108,6 +108,7 @@ def apply_channel_shift(x: Array, intensity: float, channel_axis: int = 0) -> Ar
 
     `channel_axis` has no effect: every channel is moved by the same amount.
     """
+    x = np.asarray(x)
     shifted: Array = np.clip(x + intensity, x.min(), x.max())
     return shifted
 
@@ -139,7 +140,7 @@ def apply_affine_transform(
 
     `tx`, `zx` go along the rows' axis, `ty`, `zy` along the columns'; the output at a point is the input at rotation .
     shift . shear . zoom of it, interpolated linearly. Points from outside are filled by `fill_mode`: "constant"
-    (`cval`), "nearest", "reflect" or "wrap". Without any change the image itself is returned.
+    (`cval`), "nearest", "reflect" or "wrap" (SciPy's: the last point falls on the first). Without any change the image itself is returned.
     """
     if (theta, tx, ty, shear, zx, zy) == (0, 0, 0, 0, 1, 1):
         return x

@@ -59,7 +59,8 @@ def test_shuffling() -> None:
     again = flow(X, Y, shuffle=True, seed=4)
     first = [next(batches)[1].tolist() for _ in range(3)]
     assert first == [next(again)[1].tolist() for _ in range(3)]
-    assert sorted(sum(first, [])) == Y.tolist() != sum(first, [])
+    flat = [y for batch in first for y in batch]
+    assert sorted(flat) == Y.tolist() != flat
     assert [next(batches)[1].tolist() for _ in range(3)] != first
     as_sequence = flow(X, Y, shuffle=True)
     epoch = np.concatenate([as_sequence[i][1] for i in range(3)])
@@ -83,11 +84,11 @@ def test_the_data_are_left_alone() -> None:
 
 
 def test_the_generator_is_applied() -> None:
-    generator = ImageDataGenerator(rescale=0.5, height_shift_range=[1], fill_mode="wrap", dtype="float64")
+    generator = ImageDataGenerator(rescale=0.5, height_shift_range=[1], dtype="float64")
     batch = next(flow(X, generator=generator))
     assert batch.dtype == np.float64
     for made, x in zip(batch, X):
-        assert any(np.allclose(made, np.roll(x, shift, axis=0) / 2) for shift in (1, -1))
+        assert any(np.allclose(made, x[rows] / 2) for rows in ([0, 0, 1, 2], [1, 2, 3, 3]))
 
 
 def test_subsets_of_arrays() -> None:
