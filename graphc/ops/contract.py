@@ -38,6 +38,8 @@ class Contract(Primitive, name="contract", kind="contraction", cost=2):
     def infer(a: TensorType, b: TensorType, batch: Pairs, depth: Pairs) -> TensorType:
         if a.dtype != b.dtype or a.dtype == "bool":
             raise DTypeError(f"takes operands of one number dtype, not {a.dtype} and {b.dtype}")
+        if not depth:
+            raise ShapeError("sums over at least one pair of axes")
         for side, t in enumerate((a, b)):
             axes = [pair[side] for pair in (*batch, *depth)]
             if len(set(axes)) < len(axes) or any(not 0 <= axis < t.rank for axis in axes):
@@ -94,7 +96,7 @@ class Contract(Primitive, name="contract", kind="contraction", cost=2):
         *operands("float", (2, 3, 4), (4, 5, 2), batch=((0, 2),), depth=((2, 0),)),
         *operands("float", (2, 3, 4, 6), (6, 5, 3, 2), batch=((1, 2), (0, 3)), depth=((3, 0),)),
         *operands("float", (2, 3, 1), (3, 1, 2), batch=((0, 2),), depth=((1, 0), (2, 1))),
-        *operands("float", (3,), (5,), batch=(), depth=()),
+        *operands("float", (3,), (3, 5), batch=(), depth=((0, 0),)),
         *operands("float", (3, 0), (0, 5), batch=(), depth=((1, 0),)),
     )
 
@@ -110,7 +112,17 @@ def contract(a: Operand, b: Operand, depth: Sequence[tuple[int, int]], batch: Se
     compute = dtypes.TABLE[x.dtype].compute
     if compute != x.dtype:
         return ops.cast(contract(ops.cast(x, compute), ops.cast(y, compute), depth, batch), x.dtype)
-    return apply(Contract.op, x, y, batch=_normal_pairs(batch, x, y), depth=_normal_pairs(depth, x, y))
+    together, summed = _normal_pairs(batch, x, y), _normal_pairs(depth, x, y)
+    return apply(Contract.op, x, y, batch=together, depth=summed) if summed else _outer_product(x, y, together)
+
+
+def _outer_product(x: Node, y: Node, batch: Pairs) -> Node:
+    """Return the contraction that sums over nothing: the products of all pairs of a batch."""
+    rows, columns = free_axes(x.rank, 0, batch, ()), free_axes(y.rank, 1, batch, ())
+    left = ops.transpose(x, (*(i for i, _ in batch), *rows))
+    right = ops.transpose(y, (*(j for _, j in batch), *columns))
+    shape = (*left.shape, *(1,) * len(columns))
+    return ops.reshape(left, shape) * ops.expand_dims(right, range(len(batch), len(batch) + len(rows)))
 
 
 def _normal_pairs(pairs: Sequence[Any], x: Node, y: Node) -> Pairs:

@@ -9,7 +9,7 @@ from graphc.loopir import Call, ContractKernel, Expr, Let, Load, Local, Store
 from graphc.schedule.elements import Elements, as_symbol, loop_symbols
 from graphc.schedule.group import Group
 from graphc.schedule.rewrite import Loops, Rewriter, collapse, dims_of
-from graphc.symbolic import Dim, Symbol
+from graphc.symbolic import Dim, Symbol, symbols
 
 # Dtypes that targets have contraction kernels for; others are plain folds.
 KERNEL_DTYPES = ("float32", "float64")
@@ -70,7 +70,11 @@ def contraction_kernel(c: Contraction, epilogue: list[Let | Store]) -> ContractK
     operands = dims_of([c.left, c.right])
     everything = operands | dims_of(epilogue)
     depth, steps = collapse(c.depth, operands)
-    *outer, row = _merged(c.rows, everything, steps) or [(Symbol("row", 1), 1)]
+    rows = _merged(c.rows, everything, steps)
+    if not rows or any(rows[-1][0] in symbols(d) for d in dims_of([Rewriter(symbols=steps).expr(c.right)])):
+        # A batch of vectors: what both operands go along is no row of a tile.
+        rows.append((Symbol("row", 1), 1))
+    *outer, row = rows
     *around, column = _merged(c.columns, everything, steps) or [(Symbol("column", 1), 1)]
     step = Rewriter(symbols=steps)
     left, right = step.expr(c.left), step.expr(c.right)
