@@ -1,6 +1,7 @@
 """IR 1: what to compute. Data, its printers, its verifier and its meaning."""
 
 from graphc.graph.attributes import dims_of, substitute_dims, symbols_of
+from graphc.graph.builders import builder, register_builder
 from graphc.graph.equalities import assumed_equalities
 from graphc.graph.evaluate import bind_dims, evaluate, evaluate_node, evaluate_nodes
 from graphc.graph.graph import Graph, substitute, topological_order
@@ -13,7 +14,6 @@ from graphc.graph.op import (
     Op,
     apply,
     as_node,
-    builder,
     constant,
     constant_value,
     is_constant,
@@ -21,7 +21,6 @@ from graphc.graph.op import (
     placeholder,
     rebuild,
     register,
-    register_builder,
 )
 from graphc.graph.printer import format_graph, format_python
 from graphc.graph.provenance import Provenance, inheriting, layer_scope

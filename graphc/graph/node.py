@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.graph import provenance as _provenance
+from graphc.graph.builders import builder
 from graphc.graph.provenance import Provenance
 from graphc.graph.types import TensorType
 from graphc.symbolic import Dim, Polynomial
@@ -77,9 +78,8 @@ class Node:
         return (self[i] for i in range(len(self)))
 
     def _call(self, name: str, *inputs: Any, **attrs: Any) -> Node:
-        from graphc.graph.op import builder  # the registry of names is filled after this class exists
-
-        return builder(name)(*inputs, **attrs)
+        node: Node = builder(name)(*inputs, **attrs)
+        return node
 
     def __add__(self, other: Any) -> Node:
         return self._call("add", self, other)

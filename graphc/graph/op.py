@@ -66,7 +66,6 @@ class Op:
 
 
 REGISTRY: dict[str, Op] = {}
-_BUILDERS: dict[str, Callable[..., Node]] = {}
 
 
 def register(op: Op) -> Op:
@@ -75,19 +74,6 @@ def register(op: Op) -> Op:
         raise GraphError(f"op '{op.name}' is registered twice")
     REGISTRY[op.name] = op
     return op
-
-
-def register_builder(name: str, build: Callable[..., Node]) -> None:
-    """Make `build` what operators on nodes call for `name`."""
-    _BUILDERS[name] = build
-
-
-def builder(name: str) -> Callable[..., Node]:
-    """Return the function that builds nodes of this name. Raises GraphError where there is none."""
-    try:
-        return _BUILDERS[name]
-    except KeyError:
-        raise GraphError(f"no op is named '{name}'") from None
 
 
 def apply(op: Op, *inputs: Node, **attrs: Any) -> Node:
