@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from graphc.errors import GraphError
 
-_BUILDERS: dict[str, Callable[..., Any]] = {}
+if TYPE_CHECKING:
+    from graphc.graph.node import Node
+
+_BUILDERS: dict[str, Callable[..., Node]] = {}
 
 
-def register_builder(name: str, build: Callable[..., Any]) -> None:
-    """Make `build`, which returns a node, what operators on nodes call for `name`."""
+def register_builder(name: str, build: Callable[..., Node]) -> None:
+    """Make `build` what operators on nodes call for `name`."""
     _BUILDERS[name] = build
 
 
-def builder(name: str) -> Callable[..., Any]:
+def builder(name: str) -> Callable[..., Node]:
     """Return the function that builds nodes of this name. Raises GraphError where there is none."""
     try:
         return _BUILDERS[name]

@@ -78,8 +78,7 @@ class Node:
         return (self[i] for i in range(len(self)))
 
     def _call(self, name: str, *inputs: Any, **attrs: Any) -> Node:
-        node: Node = builder(name)(*inputs, **attrs)
-        return node
+        return builder(name)(*inputs, **attrs)
 
     def __add__(self, other: Any) -> Node:
         return self._call("add", self, other)
