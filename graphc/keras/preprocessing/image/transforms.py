@@ -140,7 +140,8 @@ def apply_affine_transform(
 
     `tx`, `zx` go along the rows' axis, `ty`, `zy` along the columns'; the output at a point is the input at rotation .
     shift . shear . zoom of it, interpolated linearly. Points from outside are filled by `fill_mode`: "constant"
-    (`cval`), "nearest", "reflect" or "wrap" (SciPy's: the last point falls on the first). Without any change the image itself is returned.
+    (`cval`), "nearest", "reflect" or "wrap" (SciPy's: the last point falls on the first). Without any change the image
+    itself is returned.
     """
     if (theta, tx, ty, shear, zx, zy) == (0, 0, 0, 0, 1, 1):
         return x
