@@ -16,6 +16,7 @@ from graphc.keras import (
     preprocessing,
     regularizers,
     utils,
+    wrappers,
 )
 from graphc.keras.layers import Input
 from graphc.keras.models import Model, Sequential
@@ -41,4 +42,5 @@ __all__ = [
     "preprocessing",
     "regularizers",
     "utils",
+    "wrappers",
 ]

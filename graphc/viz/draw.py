@@ -13,17 +13,25 @@ from graphc.viz.picture import Direction, Picture
 from graphc.viz.programs import picture_of_graph, picture_of_plan
 
 
-def plot(value: Any, ops: bool = False, title: str | None = None, direction: Direction = "TB") -> Picture:
+def plot(
+    value: Any,
+    ops: bool = False,
+    title: str | None = None,
+    direction: Direction = "TB",
+    shapes: bool = True,
+    names: bool = True,
+) -> Picture:
     """Return a picture of a model, a graph, a node, several nodes, a plan or an executable.
 
-    A model is drawn as its layers; with `ops`, as the graph of operations from its inputs to its outputs. An
-    executable is drawn as the graph that it computes. `direction` is TB (top to bottom) or LR (left to right).
+    A model is drawn as its layers, with their `names` and `shapes`; with `ops`, as the graph of operations from its
+    inputs to its outputs. An executable is drawn as the graph that it computes. `direction` is TB (top to bottom) or
+    LR (left to right).
     Raises GraphcError for anything else.
     """
     if isinstance(value, Plan):
         return picture_of_plan(value, title or "plan", direction)
     if is_model(value) and not ops:
-        return picture_of_model(value, title, direction)
+        return picture_of_model(value, title, direction, shapes, names)
     graph = _graph_of(value)
     if graph is None:
         raise GraphcError(

@@ -18,8 +18,10 @@ def is_model(value: Any) -> bool:
     return not isinstance(value, type) and hasattr(value, "layers") and callable(getattr(value, "summary", None))
 
 
-def picture_of_model(model: Any, title: str | None = None, direction: Direction = "TB") -> Picture:
-    """Return the picture of a model's layers, with their shapes and numbers of weights.
+def picture_of_model(
+    model: Any, title: str | None = None, direction: Direction = "TB", shapes: bool = True, names: bool = True
+) -> Picture:
+    """Return the picture of a model's layers, with their `names`, and with `shapes` their sizes.
 
     A layer that is used several times is one box with all its arrows.
     """
@@ -31,7 +33,7 @@ def picture_of_model(model: Any, title: str | None = None, direction: Direction 
                 links.setdefault(source, [])
     order = _sources_first(links)
     keys = {layer: f"l{i}" for i, layer in enumerate(order)}
-    boxes = tuple(_layer_box(layer, keys[layer], links[layer]) for layer in order)
+    boxes = tuple(_layer_box(layer, keys[layer], links[layer], shapes, names) for layer in order)
     pairs = dict.fromkeys((source, layer) for layer in order for call in links[layer] for source in call.inbound_layers)
     arrows = tuple(Arrow(keys[source], keys[layer]) for source, layer in pairs)
     return Picture(title or str(getattr(model, "name", "model")), boxes, arrows, direction)
@@ -73,21 +75,30 @@ def _shapes_text(shapes: list[Any]) -> str:
     return ", ".join(unique) if len(unique) < 4 else f"{unique[0]} … ({len(unique)} shapes)"
 
 
-def _layer_box(layer: Any, key: str, calls: list[Any]) -> Box:
-    kind = type(layer).__name__
-    details = [kind]
+def _layer_box(layer: Any, key: str, calls: list[Any], shapes: bool, names: bool) -> Box:
+    name, kind = layer.name, type(layer).__name__
+    wrapped: Any = getattr(layer, "layer", None)
+    if hasattr(wrapped, "name"):
+        name, kind = f"{name}({wrapped.name})", f"{kind}({type(wrapped).__name__})"
     activation = getattr(getattr(layer, "activation", None), "__name__", None)
-    if activation and activation != "linear" and kind != "Activation":
-        details[0] += f" · {activation}"
+    if activation == "linear" or kind == "Activation":
+        activation = None
+    lines = [name, " · ".join(filter(None, (kind, activation)))] if names else [kind, activation]
+    if shapes:
+        lines += _sizes(layer, calls)
+    title, *details = filter(None, lines)
+    form = "round" if kind == "InputLayer" else "box"
+    return Box(key, title, tuple(details), form, kind, f"{kind} {layer.name}")  # type: ignore[arg-type]
+
+
+def _sizes(layer: Any, calls: list[Any]) -> Iterator[str]:
+    """Yield the shapes that go in and come out, and the number of weights."""
     inputs = [shape for call in calls for shape in call.input_shapes]
     outputs = [shape for call in calls for shape in call.output_shapes]
     if inputs and outputs and not (calls and not calls[0].inbound_layers):
-        details.append(f"{_shapes_text(inputs)} → {_shapes_text(outputs)}")
+        yield f"{_shapes_text(inputs)} → {_shapes_text(outputs)}"
     elif outputs or getattr(layer, "batch_input_shape", None) is not None:
-        details.append(_shapes_text(outputs) if outputs else str(layer.batch_input_shape))
+        yield _shapes_text(outputs) if outputs else str(layer.batch_input_shape)
     weights = layer.count_params() if getattr(layer, "built", True) else 0
     if weights:
-        frozen = "" if getattr(layer, "trainable", True) else ", frozen"
-        details.append(f"{weights:,} weights{frozen}")
-    form = "round" if kind == "InputLayer" else "box"
-    return Box(key, layer.name, tuple(details), form, kind, f"{kind} {layer.name}")  # type: ignore[arg-type]
+        yield f"{weights:,} weights{'' if getattr(layer, 'trainable', True) else ', frozen'}"

@@ -9,8 +9,10 @@ from graphc.keras.utils.generic_utils import (
     serialize_keras_object,
 )
 from graphc.keras.utils.layer_utils import get_source_inputs, print_summary
+from graphc.keras.utils.multi_gpu_utils import multi_gpu_model
 from graphc.keras.utils.np_utils import normalize, to_categorical
 from graphc.keras.utils.progbar import Progbar
+from graphc.keras.utils.vis_utils import model_to_dot, plot_model
 
 __all__ = [
     "CustomObjectScope",
@@ -23,7 +25,10 @@ __all__ = [
     "get_custom_objects",
     "get_file",
     "get_source_inputs",
+    "model_to_dot",
+    "multi_gpu_model",
     "normalize",
+    "plot_model",
     "print_summary",
     "serialize_keras_object",
     "to_categorical",
