@@ -15,6 +15,8 @@ from graphc.symbolic import Dim, product
 
 # The most rows and columns of a block of which the depth is cut.
 ROW_BLOCK, COLUMN_BLOCK = 384, 1024
+# The rows that go over all columns of a right operand that stays in the second cache.
+RESIDENT_ROWS = 96
 # Copying panels of a right operand that lies in rows pays from this many rows that read them, where its rows are
 # at least this many bytes apart.
 PACKING_ROWS, PACKING_BYTES = 320, 4096
@@ -43,7 +45,8 @@ class Blocking:
     `pack_right` tells whether panels of the right operand are copied: always, never ("") or for many rows.
     `block_depth` tells whether the depth may be cut: at its loop `depth_loop`, in at most `depth_block` iterations of
     it, and at all loops around that one. Tiles are then kept in blocks of `row_panels x column_panels`.
-    `panel_depth` is the most rows of the right operand that are in a panel.
+    `panel_depth` is the most rows of the right operand that are in a panel. `is_resident` tells that the whole right
+    operand stays in the second cache: blocks of `row_panels` then go over all columns.
     """
 
     tile: TileShape | None
@@ -59,12 +62,18 @@ class Blocking:
     row_panels: int = 0
     column_panels: int = 0
     lines: int = 1
+    is_resident: bool = False
 
-    def packed_elements(self, lanes: int) -> int:
-        """Return the size of a packed panel."""
-        if self.tile is None or not self.pack_right:
+    def panel_elements(self, lanes: int) -> int:
+        """Return the size of a copied panel."""
+        vectors = self.tile.vectors if self.tile is not None else 0
+        return -(-self.panel_depth // lanes) * lanes * vectors * lanes
+
+    def copied_elements(self, lanes: int) -> int:
+        """Return the size of all copies that are kept at once."""
+        if not self.pack_right:
             return 0
-        return -(-self.panel_depth // lanes) * lanes * self.tile.vectors * lanes
+        return self.panel_elements(lanes) * (self.column_panels if self.is_resident else 1)
 
 
 def choose_blocking(
@@ -97,7 +106,7 @@ def choose_blocking(
         rest = tuple(wide_tile(h, columns, lanes, registers) for h in ((4, 1) if tile.rows > 4 else (1,)))
     packing = _packing(rows, columns, steps, layout, right_distance, itemsize, tile.vectors * lanes)
     blocking = Blocking(tile, panels, last_rows, rest, by_dots and not isinstance(rows, int), packing)
-    return _in_blocks(blocking, panels, columns, depth, *_DEPTHS[packing], lanes)
+    return _in_blocks(blocking, panels, columns, depth, *_DEPTHS[packing], itemsize, target)
 
 
 def choose_shared_blocking(
@@ -136,11 +145,18 @@ def choose_shared_blocking(
     dot = layout != "rows" and not isinstance(rows, int)
     blocking = Blocking(tile, panels, last_rows, rest, dot, packing, lines=taken)
     units = -(-all_rows // tile.rows) if isinstance(all_rows, int) else None
-    return _in_blocks(blocking, units, columns, depth, short, longest, lanes)
+    return _in_blocks(blocking, units, columns, depth, short, longest, itemsize, target)
 
 
 def _in_blocks(
-    blocking: Blocking, units: int | None, columns: Dim, depth: tuple[Dim, ...], short: int, longest: int, lanes: int
+    blocking: Blocking,
+    units: int | None,
+    columns: Dim,
+    depth: tuple[Dim, ...],
+    short: int,
+    longest: int,
+    itemsize: int,
+    target: Target,
 ) -> Blocking:
     """Return the blocking with its depth cut in blocks of about `short`, where it may be more than `longest`.
 
@@ -148,6 +164,7 @@ def _in_blocks(
     """
     tile = blocking.tile
     assert tile is not None
+    width = tile.vectors * target.lanes
     steps = product(depth)
     if isinstance(steps, int) and steps <= longest:
         loop, block, panel_depth = 0, 0, steps
@@ -162,14 +179,22 @@ def _in_blocks(
             loop -= 1
         block = max(1, short // inside)
         panel_depth = block * inside
-    row_panels, column_panels = max(1, ROW_BLOCK // tile.rows), max(1, COLUMN_BLOCK // (tile.vectors * lanes))
+    row_panels, column_panels = max(1, ROW_BLOCK // tile.rows), max(1, COLUMN_BLOCK // width)
+    is_long = not isinstance(steps, int) or steps > longest
+    is_resident = False
+    if isinstance(columns, int):
+        wide = -(-columns // width)
+        bytes_of_right = panel_depth * wide * width * itemsize
+        is_resident = not is_long and wide > 1 and blocking.pack_right != "many" and bytes_of_right <= target.l2 // 2
+        column_panels = wide if is_resident else min(column_panels, wide)
+    if is_resident:
+        row_panels = max(1, RESIDENT_ROWS // tile.rows)
     if units is not None:
         row_panels = min(row_panels, units)
-    if isinstance(columns, int):
-        column_panels = min(column_panels, -(-columns // (tile.vectors * lanes)))
     return replace(
         blocking,
-        block_depth=not isinstance(steps, int) or steps > longest,
+        block_depth=is_long,
+        is_resident=is_resident,
         depth_loop=loop,
         depth_block=block,
         panel_depth=panel_depth,

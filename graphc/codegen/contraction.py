@@ -64,7 +64,7 @@ class Problem:
 
     def scratch_bytes(self, target: Target) -> int:
         """Return the bytes of scratch memory that one thread needs."""
-        packed = self.blocking.packed_elements(target.lanes) * itemsize(self.kernel.dtype)
+        packed = self.blocking.copied_elements(target.lanes) * itemsize(self.kernel.dtype)
         return -(-(self.tile_bytes(target) + packed) // _LINE_BYTES) * _LINE_BYTES
 
 

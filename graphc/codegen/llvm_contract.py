@@ -104,7 +104,7 @@ class _Emitter:
             remaining = b.subtract(whole.columns, column)
             masks = tiles.masks(remaining, tile.vectors)
             part = self._part(whole, row, column)
-            tiles.write(tile, part, masks, Place(lambda i: (b.add(row, i),), column, remaining, masks))
+            tiles.write(tile, part, masks, Place(column, remaining, masks), lambda i: (b.add(row, i),))
 
     def _part(self, whole: Product, row: Operand, column: Operand) -> Product:
         """Return the product from a row and a column on; extents stay."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from graphc.codegen.blocking import PACKING_ROWS, Blocking
 from graphc.codegen.llvm_builder import Operand
@@ -53,6 +54,8 @@ class PanelWriter:
         with b.when(b.compare("slt", row_low, row_high)):
             if self._blocking.block_depth:
                 self._blocks(part)
+            elif self._blocking.is_resident:
+                self._resident(part)
             else:
                 self._columns(part)
 
@@ -102,21 +105,40 @@ class PanelWriter:
         here = b.maximum(b.minimum(b.subtract(extent, start), size), 0)
         return replace(product, left=operands[0], right=operands[1], depth=(here, *product.depth[cut + 1 :]))
 
+    def _resident(self, part: _Part) -> None:
+        """Write blocks of rows, each over all columns: the right operand stays in the second cache."""
+        b, product, step = self._tiles.builder, part.product, self._blocking.row_panels
+        low, high = part.columns
+        if self._blocking.pack_right:
+            with b.loop(low, high, 1) as across:
+                panel, place = self._column(product, across.index)
+                self._copied(panel, place, b.subtract(across.index, low))
+        with b.loop(*part.rows, step) as row:
+            rows = row.index, b.minimum(b.add(row.index, step), part.rows[1])
+            with b.loop(low, high, 1) as across:
+                panel, place = self._column(product, across.index)
+                reading = place.masks
+                if self._blocking.pack_right:
+                    copy = self._copy(product.depth, b.subtract(across.index, low))
+                    panel, reading = replace(panel, right=copy), [None] * self._tile.vectors
+                self._batched(_Part(panel, rows, part.columns), 0, reading, place)
+
     def _columns(self, part: _Part) -> None:
         """Write panel after panel of columns."""
-        b, tiles = self._tiles.builder, self._tiles
-        product = part.product
+        b, product = self._tiles.builder, part.product
         with b.loop(*part.columns, 1) as across:
-            column = tiles.first_column(across.index, self._width)
-            remaining = b.subtract(product.columns, column)
-            masks = tiles.masks(remaining, self._tile.vectors)
-            right = product.right.moved(b, b.multiply(column, product.right.across))
-            panel = replace(product, right=right)
-            right, reading = self._packed(panel, remaining, masks, b.subtract(part.rows[1], part.rows[0]))
-            panel = replace(product, right=right)
-            # Rows are numbered from the first of the part, so are its tiles that are kept.
-            place = Place(lambda row: (), column, remaining, masks, "%scratch", part.block)
-            self._batched(replace(part, product=panel), b.subtract(across.index, part.columns[0]), reading, place)
+            panel, place = self._column(product, across.index)
+            panel, reading = self._packed(panel, place, b.subtract(part.rows[1], part.rows[0]))
+            part_here = replace(part, product=panel)
+            self._batched(part_here, b.subtract(across.index, part.columns[0]), reading, place)
+
+    def _column(self, product: Product, across: Operand) -> tuple[Product, Place]:
+        """Return the product from a panel of columns on, and the place of its tiles."""
+        b, tiles = self._tiles.builder, self._tiles
+        column = tiles.first_column(across, self._width)
+        remaining = b.subtract(product.columns, column)
+        right = product.right.moved(b, b.multiply(column, product.right.across))
+        return replace(product, right=right), Place(column, remaining, tiles.masks(remaining, self._tile.vectors))
 
     def _batched(self, part: _Part, across: Operand, reading: Sequence[str | None], place: Place) -> None:
         """Write the row panels of a part of all batches, in one panel of columns."""
@@ -150,8 +172,8 @@ class PanelWriter:
             saved = b.gep("%scratch", b.multiply(slot, self._tile.rows * self._width), self._tiles.writer.scalar)
             left = part.product.left
             left = left.moved(b, b.multiply(panel, left.row_offset(b, self._tile.rows)))
-            here = replace(place, saved=saved, symbols_of=lambda row: self._symbols(panel, row))
-            self._tiles.write(shape, replace(part.product, left=left), reading, here)
+            here = replace(place, saved=saved, block=part.block)
+            self._tiles.write(shape, replace(part.product, left=left), reading, here, partial(self._symbols, panel))
 
         if not blocking.last_rows:
             with b.loop(*rows, 1) as down:
@@ -171,31 +193,39 @@ class PanelWriter:
         line = b.add(b.multiply(panel, lines), b.divide(row, line_rows))
         return line, b.remainder(row, line_rows)
 
-    def _packed(
-        self, panel: Product, remaining: Operand, masks: Sequence[str | None], rows: Operand
-    ) -> tuple[Strided, Sequence[str | None]]:
-        """Write the copy of a panel, or for few rows nothing; return what tiles read, and the masks to read it with."""
-        b, w, blocking = self._tiles.builder, self._tiles.writer, self._blocking
-        right, depth, vectors = panel.right, panel.depth, self._tile.vectors
-        if not blocking.pack_right:
-            return right, masks
-        packed = b.gep("%scratch", self._tiles.problem.tile_bytes(self._tiles.target), "i8")
-        distances: list[Operand] = [self._width]
-        for extent in reversed(depth[1:]):
-            distances.insert(0, b.multiply(distances[0], extent))
-        copy = Strided(packed, 1, tuple(distances), w.dtype)
-        if blocking.pack_right == "always":
-            pack_panel(w, right, depth, remaining, vectors, masks, packed)
-            return copy, [None] * vectors
+    def _packed(self, panel: Product, place: Place, rows: Operand) -> tuple[Product, Sequence[str | None]]:
+        """Copy a panel, or for few rows do not; return what tiles read, and the masks to read it with."""
+        b, w, right = self._tiles.builder, self._tiles.writer, panel.right
+        if not self._blocking.pack_right:
+            return panel, place.masks
+        if self._blocking.pack_right == "always":
+            return self._copied(panel, place, 0), [None] * self._tile.vectors
         before, many, joined = b.block, b.label("many"), b.label("joined")
         b.branch_if(b.compare("sge", rows, PACKING_ROWS // self._tile.rows), many, joined)
         b.begin(many)
-        pack_panel(w, right, depth, remaining, vectors, masks, packed)
+        copy = self._copied(panel, place, 0).right
         after = b.block
         b.branch(joined)
         b.begin(joined)
-        pointer = b.value(f"phi ptr [{right.pointer}, %{before}], [{packed}, %{after}]")
+        pointer = b.value(f"phi ptr [{right.pointer}, %{before}], [{copy.pointer}, %{after}]")
         chosen = tuple(
             b.value(f"phi i64 [{near}, %{before}], [{far}, %{after}]") for near, far in zip(right.depth, copy.depth)
         )
-        return Strided(pointer, 1, chosen, w.dtype), masks
+        return replace(panel, right=Strided(pointer, 1, chosen, w.dtype)), place.masks
+
+    def _copied(self, panel: Product, place: Place, number: Operand) -> Product:
+        """Copy a panel to place `number`; return the product of the copy."""
+        copy = self._copy(panel.depth, number)
+        w, vectors = self._tiles.writer, self._tile.vectors
+        pack_panel(w, panel.right, panel.depth, place.remaining, vectors, place.masks, copy.pointer)
+        return replace(panel, right=copy)
+
+    def _copy(self, depth: Sequence[Operand], number: Operand) -> Strided:
+        """Return copied panel `number`."""
+        b, w, tiles = self._tiles.builder, self._tiles.writer, self._tiles
+        distances: list[Operand] = [self._width]
+        for extent in reversed(depth[1:]):
+            distances.insert(0, b.multiply(distances[0], extent))
+        first = b.gep("%scratch", tiles.problem.tile_bytes(tiles.target), "i8")
+        size = self._blocking.panel_elements(tiles.target.lanes)
+        return Strided(b.gep(first, b.multiply(number, size), w.scalar), 1, tuple(distances), w.dtype)

@@ -30,12 +30,11 @@ class Product:
 class Place:
     """Where a tile's results go.
 
-    `symbols_of` gives the symbols of rows their values for a row of the tile; `column` is its first column, of which
-    `remaining` are left from there on, with their masks. `saved` is where its accumulators may be kept; `block` tells
-    whether the depth is in blocks, and if so whether this is the first and whether it is the last.
+    `column` is its first column, of which `remaining` are left from there on, with their masks. `saved` is where its
+    accumulators may be kept; `block` tells whether the depth is in blocks, and if so whether this is the first and
+    whether it is the last.
     """
 
-    symbols_of: Callable[[Operand], Sequence[Operand]]
     column: Operand
     remaining: Operand
     masks: Sequence[str | None]
@@ -126,28 +125,41 @@ class TileWriter:
             return [None] * vectors
         return [self.writer.lanes_below(self.builder.subtract(remaining, vector * lanes)) for vector in range(vectors)]
 
-    def write(self, shape: TileShape, product: Product, reading: Sequence[str | None], place: Place) -> None:
-        """Write a tile at the operands' pointers, and its epilogue; masks to read the right operand with are given."""
+    def write(
+        self,
+        shape: TileShape,
+        product: Product,
+        reading: Sequence[str | None],
+        place: Place,
+        symbols_of: Callable[[Operand], Sequence[Operand]],
+    ) -> None:
+        """Write a tile at the operands' pointers, and its epilogue.
+
+        `reading` are the masks to read the right operand with; `symbols_of` gives the symbols of rows their values in
+        a row of the tile.
+        """
         b, vectors = self.builder, shape.vectors
         initial = None if place.block is None else self._resume(shape, place.saved, place.block[0])
         left, right, masked = product.left, product.right, self._masked_steps(shape)
         sums = emit_tile(self.writer, shape, left, right, product.depth, reading, masked, initial)
         if place.block is None:
-            self._finish(sums, vectors, place)
+            self._finish(sums, vectors, place, symbols_of)
             return
         final, unfinished, joined = b.label("final"), b.label("unfinished"), b.label("joined")
         b.branch_if(place.block[1], final, unfinished)
         b.begin(final)
-        self._finish(sums, vectors, place)
+        self._finish(sums, vectors, place, symbols_of)
         b.branch(joined)
         b.begin(unfinished)
         save_tile(self.writer, sums, place.saved)
         b.branch(joined)
         b.begin(joined)
 
-    def _finish(self, sums: Sequence[str], vectors: int, place: Place) -> None:
+    def _finish(
+        self, sums: Sequence[str], vectors: int, place: Place, symbols_of: Callable[[Operand], Sequence[Operand]]
+    ) -> None:
         rows = [sums[start : start + vectors] for start in range(0, len(sums), vectors)]
-        self.epilogue.emit(rows, place.symbols_of, place.column, place.masks, place.remaining, place.saved)
+        self.epilogue.emit(rows, symbols_of, place.column, place.masks, place.remaining, place.saved)
 
     def _masked_steps(self, shape: TileShape) -> int | None:
         """Return for how many rows of the right operand, the last of a loop, a panel may reach beyond its memory.
