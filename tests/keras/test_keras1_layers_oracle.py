@@ -1,0 +1,54 @@
+"""Layers of images and sequences under their Keras 1 names, against what Keras 1.2.2 computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc.keras import backend as K
+from graphc.keras import layers
+from tests.keras.oracle import Case, load, names
+
+_CLASSES = (
+    "AtrousConvolution", "AveragePooling", "Convolution", "Cropping", "Deconvolution", "Global", "LocallyConnected",
+    "MaxPooling", "SeparableConvolution", "UpSampling", "ZeroPadding",
+)  # fmt: skip
+# Theano pads half a kernel on both sides, so strided windows of `same` start elsewhere.
+_OTHER_PADDING = ("Convolution1D__same_sub2__theano", "Convolution2D__tf_same_sub2__theano",
+                  "Convolution2D__th_same_sub2__theano")  # fmt: skip
+
+
+def _kernel(case: Case, array: Any) -> Any:
+    """Return a kernel (or its gradient) as Keras 1 keeps it, as (sizes, channels in, channels out) of a correlation."""
+    class_name, options = case.facts["layer"]["class_name"], case.facts["ctor_kwargs"]
+    if array.ndim < 4:
+        return array
+    if options.get("dim_ordering") == "th":
+        array = np.moveaxis(array, (1, 0), (-2, -1))
+    if case.name.endswith("theano"):
+        array = np.flip(array, tuple(range(array.ndim - 2)))
+    if class_name == "Deconvolution2D":
+        array = np.swapaxes(array, -1, -2)
+    return array[:, 0] if class_name.endswith("1D") else array
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in names("keras1_layers") if str(n).startswith(_CLASSES) and n not in _OTHER_PADDING]
+)
+@pytest.mark.filterwarnings("ignore:Update your")
+def test_keras_1_layer(name: str) -> None:
+    case = load("keras1_layers", name)
+    layer = getattr(layers, case.facts["layer"]["class_name"])(**case.facts["ctor_kwargs"])
+    x = layers.Input(shape=tuple(case.facts["inputs"][0]["shape"][1:]))
+    y = layer(x)
+    layer.set_weights([_kernel(case, case.arrays[f"weight_{i}"]) for i in range(len(layer.weights))])
+    wanted = [x, *layer.weights]
+    gradients = K.gradients(K.sum(y * case.arrays["cotangent_0"]), wanted)
+    output, *values = K.function([x], [y, *gradients])([case.arrays["input_0"]])
+    case.check(output, case.arrays["output_0"])
+    assert layer.compute_output_shape(K.int_shape(x))[1:] == output.shape[1:]
+    case.check(values[0], case.arrays["grad_input_0"])
+    for i, value in enumerate(values[1:]):
+        case.check(value, _kernel(case, case.arrays[f"grad_weight_{i}"]))
