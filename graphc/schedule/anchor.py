@@ -48,7 +48,8 @@ def choose_anchors(graph: Graph) -> Elements:
 
 
 def _own_cost(n: Node) -> int:
-    return 0 if n.op.kind == "movement" else n.op.cost
+    # Movements of an index cost nothing beside the loads; random bits, a movement by their index, do.
+    return 0 if n.op.kind == "movement" and n.op.cost == 1 else n.op.cost
 
 
 def _is_worth_keeping(n: Node, cost: int, count: int, consumers: dict[Node, list[Node]]) -> bool:
