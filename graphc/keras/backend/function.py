@@ -89,7 +89,8 @@ class Function:
                 arrays.append(_as_array(value, dtype))
         if self.feed_dict:
             arrays += [_as_array(value, dtypes.numpy_dtype(x.dtype)) for x, value in self.feed_dict.items()]
-        results = self._prepare(training, fed)(*arrays)
+        # Scalars come as NumPy's scalars: they print and compare as numbers.
+        results = [r if r.shape else r[()] for r in self._prepare(training, fed)(*arrays)]
         if not self._prints:
             return results
         for n, value in zip(self._prints, results[len(self.outputs) :]):
