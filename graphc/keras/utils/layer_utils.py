@@ -6,6 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.keras import backend as K
+from graphc.keras.utils.kernel_layout import convert_all_kernels_in_model, convert_dense_weights_data_format
+
+__all__ = [
+    "convert_all_kernels_in_model",
+    "convert_dense_weights_data_format",
+    "count_params",
+    "get_source_inputs",
+    "print_summary",
+]
 
 
 def count_params(weights: Sequence[Any]) -> int:
