@@ -11,7 +11,7 @@ class Case:
 
     `contenders` are names of peers, each with a variant or without ("jax", "jax scan"); the first is what the others
     are compared with. `unit` is what the seconds are of; `tolerance` is relative to the largest number compared;
-    `turn` is how long a contender is timed at a stretch, in seconds; `most_rounds` bounds the rounds of cases that take minutes.
+    `turn` is how long a contender is timed at a stretch, in seconds; `most_rounds` bounds the rounds of slow cases.
     """
 
     name: str

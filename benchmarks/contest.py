@@ -48,7 +48,9 @@ def environment(threads: int) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
     }
     path = os.pathsep.join(filter(None, [str(_HERE.parent), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, **told, "PYTHONPATH": path}
+    # Installed packages have their bytecode on disk: so has this one.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **told, "PYTHONPATH": path}
 
 
 def can_import(interpreter: str, peer: str) -> bool:

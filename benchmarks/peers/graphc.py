@@ -33,8 +33,8 @@ def _train(network: Network, figures: dict[str, str]) -> Entry:
     model, (x, y) = model_of(network), network.data()
     first = network.first_batch()
     losses = [float(model.train_on_batch(*first)) for _ in range(CHECKED_STEPS)]
-    names = {"model": model, "x": x, "y": y, "first": first, "batch": network.batch}
-    units = {"step on arrays": 1, "step within an epoch": network.steps}
+    names = {"model": model, "x": x, "y": y, "first": first, "batch": network.batch, "epochs": network.epochs}
+    units = {"step on arrays": 1, "step within an epoch": network.steps * network.epochs}
     return Entry(losses, {figure: Timed(text, names, units[figure]) for figure, text in figures.items()})
 
 
@@ -71,11 +71,11 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
     if case == "elementwise":
         return _elementwise(quick)
     network = NETWORKS[case](quick)
-    epoch = "model.fit(x, y, batch_size=batch, epochs=1, verbose=0)"
+    fit = "model.fit(x, y, batch_size=batch, epochs=epochs, verbose=0)"
     if case == "mlp_step":
-        return _train(network, {"step on arrays": "model.train_on_batch(*first)", "step within an epoch": epoch})
+        return _train(network, {"step on arrays": "model.train_on_batch(*first)", "step within an epoch": fit})
     if case == "housing_fit":
-        return _train(network, {"step within an epoch": epoch})
+        return _train(network, {"step within an epoch": fit})
     return _infer(network, variant)
 
 

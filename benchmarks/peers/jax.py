@@ -102,7 +102,7 @@ def _infer(network: Network) -> Entry:
     # Weights are constants of the program, as they are for the runtimes that only infer.
     weights = jax.tree.map(jnp.asarray, network.weights())
     f = jax.jit(lambda x: predict(network, weights, x))
-    x, _ = network.first_row()
+    x = network.first_row()
     return Entry(sample(f(x)), {"call": Timed("asarray(f(x))", {"f": f, "x": x, "asarray": np.asarray})})
 
 

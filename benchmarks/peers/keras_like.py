@@ -29,8 +29,9 @@ def train(keras: Any, case: str, quick: bool) -> Entry:
     model, (x, y) = model_of(keras, network), network.data()
     first = network.first_batch()
     losses = [float(model.train_on_batch(*first)) for _ in range(CHECKED_STEPS)]
-    names = {"model": model, "x": x, "y": y, "first": first, "batch": network.batch}
-    fit = Timed("model.fit(x, y, batch_size=batch, epochs=1, verbose=0)", names, network.steps)
+    names = {"model": model, "x": x, "y": y, "first": first, "batch": network.batch, "epochs": network.epochs}
+    text = "model.fit(x, y, batch_size=batch, epochs=epochs, verbose=0)"
+    fit = Timed(text, names, network.steps * network.epochs)
     if case != "mlp_step":
         return Entry(losses, {"step within an epoch": fit})
     step = Timed("float(model.train_on_batch(*first))", names)

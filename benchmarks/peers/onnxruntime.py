@@ -68,5 +68,5 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
 def first_call(variant: str, kind: str, threads: int) -> Callable[[], object]:
     """Return the making of a session and its first run."""
     network = NETWORKS["first_call"](False)
-    model, x = model_of(network, network.batch), network.data()
+    model, (x, _) = model_of(network, network.batch), network.data()
     return lambda: session_of(model, threads).run(None, {"x": x})

@@ -1,0 +1,147 @@
+"""The benchmarks run: each case with tiny data, comparing before timing, the report. Nothing asserts a time."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CASES = {
+    "mlp_step": ["step on arrays", "step within an epoch"],
+    "call_dense": ["call"],
+    "mlp_batch1": ["call"],
+    "housing_fit": ["step within an epoch"],
+    "elementwise": ["10^4", "10^6", "10^7"],
+    "import_time": ["import"],
+    "first_call": ["predict, no cache", "predict, cached", "training step, no cache", "training step, cached"],
+}
+
+
+def run(*arguments: str, cache: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "benchmarks" / "run.py"), *arguments]
+    environment = {**os.environ, "GRAPHC_CACHE": str(cache)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def module(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return importlib.import_module(name)
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    """A saved case of two contenders, as `run.py --json` writes it."""
+    made = {
+        "name": "toy",
+        "title": "a toy",
+        "unit": "call",
+        "figures": {"call": {"graphc native": [2e-6, 1e-6, 3e-6], "jax": [8e-6, 7e-6, 30e-6]}},
+        "versions": {"graphc native": {"graphc": "1"}, "jax": {"jax": "2"}},
+        "missing": {"torch": "torch cannot be imported by python"},
+        "wrong": {},
+        "load": [0.5, 0.75],
+        "foreign": 0.25,
+    }
+    return {**made, **changes}
+
+
+def test_the_cases_of_this_file_are_those_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = module("cases", monkeypatch).CASES
+    assert {name: list(case.figures) for name, case in table.items()} == CASES
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_case_runs_and_prints_a_ratio(case: str, tmp_path: Path) -> None:
+    saved = tmp_path / "results.json"
+    done = run(case, "--quick", "--threads", "1", "--json", str(saved), cache=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [result] = json.loads(saved.read_text())["cases"]
+    assert list(result["figures"]) == CASES[case]
+    for timed in result["figures"].values():
+        own = {name: seconds for name, seconds in timed.items() if name.startswith("graphc")}
+        assert own and all(len(seconds) == 1 and seconds[0] > 0 for seconds in own.values()), done.stdout
+    assert not any(name.startswith("graphc") for name in result["missing"]), result["missing"]
+    lines = [line for line in done.stdout.splitlines() if "ratio " in line or "no peer to compare with" in line]
+    assert len(lines) == len(CASES[case])
+    if case in ("elementwise", "import_time"):
+        assert all("best peer" in line and "numpy" in done.stdout for line in lines)
+
+
+def test_a_peer_that_is_not_there_is_said(tmp_path: Path) -> None:
+    saved = tmp_path / "results.json"
+    done = run("elementwise", "--quick", "--peer", f"jax={sys.executable}", "--json", str(saved), cache=tmp_path)
+    [result] = json.loads(saved.read_text())["cases"]
+    left = {**result["missing"], **{name: "timed" for name in result["figures"]["10^4"]}}
+    assert left.keys() == {"graphc", "numpy", "numexpr", "jax", "torch", "torch compile", "pytensor"}
+    for name, why in result["missing"].items():
+        assert f"left out: {name}: {why}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["no_such_case"], "no case is named no_such_case"),
+        (["--peer", "jax"], "--peer takes NAME=PYTHON"),
+        (["--peer", "fortran=python"], "--peer takes NAME=PYTHON"),
+    ],
+)
+def test_a_wrong_command_line_is_refused(arguments: list[str], told: str, tmp_path: Path) -> None:
+    done = run(*arguments, cache=tmp_path)
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("check", "agrees"),
+    [([1.0, -4.003], True), ([1.0, -4.005], False), ([1.0], False), ([float("nan"), -4.0], False), ([], False)],
+)
+def test_numbers_are_compared_before_timing(check: list[float], agrees: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    difference = module("contest", monkeypatch).differs(check, [1.0, -4.0], 1e-3)
+    assert (difference is None) == agrees
+
+
+def test_a_table_has_medians_and_ratios_to_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = module("report", monkeypatch)
+    rows = list(report.rows_of(record(), "call"))
+    assert [(name, median, least) for name, median, least, *_ in rows] == [
+        ("graphc native", 2e-6, 1e-6),
+        ("jax", 8e-6, 7e-6),
+    ]
+    assert [ratio for *_, ratio in rows] == [1.0, 4.0]
+    text = report.case_text(record(wrong={"numexpr": "differs by 1"}))
+    assert "best peer jax: ratio 4.00 to graphc native" in text
+    assert "left out: torch: torch cannot be imported by python" in text
+    assert "WRONG: numexpr: differs by 1" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(3.21, "3.21 s"), (0.0456, "45.6 ms"), (1.5e-4, "150 us"), (9.996e-6, "10.0 us"), (5.5e-8, "55.0 ns")],
+)
+def test_times_have_three_digits(seconds: float, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert module("report", monkeypatch).scaled(seconds) == text
+
+
+def test_the_report_replaces_what_a_page_has_between_its_markers(tmp_path: Path) -> None:
+    saved, page = tmp_path / "results.json", tmp_path / "page.md"
+    machine = {"processor": "Abacus", "extensions": ["beads"], "usable": 3, "system": "wood"}
+    head = {"machine": machine, "threads": 2, "rounds": 3, "started": "today", "command": "python benchmarks/run.py"}
+    saved.write_text(json.dumps({**head, "cases": [record()]}))
+    page.write_text("before\n<!-- benchmarks: begin -->\nold\n<!-- benchmarks: end -->\nafter\n")
+    assert run("--report", str(saved), "--into", str(page), cache=tmp_path).returncode == 0
+    text = page.read_text()
+    assert text.startswith("before\n<!-- benchmarks: begin -->\nAbacus (beads), 2 of 3 processors")
+    assert text.endswith("<!-- benchmarks: end -->\nafter\n")
+    assert "| jax | 8.00 us ± " in text and "| 4.00 |" in text
+    assert "old" not in text
+    printed = run("--report", str(saved), cache=tmp_path).stdout
+    assert printed in text
+    page.write_text("a page without markers\n")
+    done = run("--report", str(saved), "--into", str(page), cache=tmp_path)
+    assert done.returncode == 1 and "has no markers" in done.stderr
