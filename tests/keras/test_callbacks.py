@@ -1,6 +1,8 @@
 """Callbacks: order of calls, what stops training, what changes the learning rate, what is written."""
 
 import csv
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +128,41 @@ def test_csv_log(tmp_path: Path) -> None:
     rows = list(csv.DictReader(path.open(), delimiter=";"))
     assert [row["epoch"] for row in rows] == ["0", "1", "0"]
     assert [float(row["loss"]) for row in rows[:2]] == history["loss"]
+
+
+def test_csv_log_of_training_that_stops(tmp_path: Path) -> None:
+    def batches() -> Iterator[Any]:
+        for step in itertools.count():
+            yield (X if step < 3 else np.full_like(X, np.nan)), Y
+
+    path = tmp_path / "log.csv"
+    watch = [callbacks.TerminateOnNaN(), callbacks.CSVLogger(str(path))]
+    model().fit_generator(batches(), 2, epochs=5, validation_data=(X, Y), callbacks=watch, workers=0, verbose=0)
+    rows = list(csv.DictReader(path.open()))
+    assert len(rows) == 2
+    # Training stopped at the last step of the second epoch, so there was a validation.
+    assert rows[1]["loss"] == "nan" and rows[1]["val_loss"] == "nan"
+    built = model()
+    watch = [callbacks.TerminateOnNaN(), callbacks.CSVLogger(str(path))]
+    for values in (X, np.full_like(X, np.inf)):
+        built.fit(values, Y, batch_size=7, validation_data=(X, Y), callbacks=watch, verbose=0)
+        watch[1].append = True
+    rows = list(csv.DictReader(path.open()))
+    assert float(rows[0]["val_loss"]) > 0
+    assert rows[1]["val_loss"] == "NA"
+
+
+@pytest.mark.parametrize("by_batches", [False, True])
+def test_validation_data_reach_callbacks(by_batches: bool) -> None:
+    built, seen = model(), callbacks.Callback()
+    if by_batches:
+        built.fit_generator(iter([(X, Y)]), 1, validation_data=(X[:3], Y[:3]), callbacks=[seen], verbose=0)
+    else:
+        built.fit(X, Y, validation_data=(X[:3], Y[:3]), callbacks=[seen], verbose=0)
+    x, y, weights = seen.validation_data
+    np.testing.assert_array_equal(x, X[:3])
+    np.testing.assert_array_equal(y, Y[:3])
+    np.testing.assert_array_equal(weights, np.ones(3))
 
 
 def test_checkpoints_keep_the_best(tmp_path: Path) -> None:

@@ -212,6 +212,15 @@ class TestTensorsAsData:
                 model.fit(x, y, batch_size=3, verbose=0)
 
 
+def test_metrics_appended_after_compiling() -> None:
+    model = linear()
+    model.metrics_names.append("largest")
+    model.metrics_tensors.append(K.max(K.abs(model.outputs[0])))
+    history = model.fit(X, Y, batch_size=10, validation_data=(X, Y), verbose=0).history
+    assert set(history) == {"loss", "largest", "val_loss", "val_largest"}
+    assert history["val_largest"][0] == pytest.approx(np.abs(model.predict(X)).max(), rel=1e-5)
+
+
 class TestModelsOfModels:
     def test_output_of_a_layer(self) -> None:
         model = Sequential([Dense(5, activation="relu", input_shape=(4,)), Dense(3, name="end")])
