@@ -23,7 +23,13 @@ class Provenance:
 
     def __str__(self) -> str:
         layer = f"layer '{self.layer}'" if self.layer else ""
-        return ", ".join(part for part in (layer, self.source or "") if part)
+        return ", ".join(part for part in (layer, self.place) if part)
+
+    @property
+    def place(self) -> str:
+        """The user's `file:line`, the file as seen from the current folder where it lies inside; empty for none."""
+        here = os.getcwd() + os.sep
+        return (self.source or "").removeprefix(here)
 
 
 _inherited: ContextVar[Provenance | None] = ContextVar("inherited", default=None)
