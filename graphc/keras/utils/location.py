@@ -7,5 +7,5 @@ from graphc import graph
 
 def located(message: str) -> str:
     """Return `message` followed by ` [file:line]` of the user's code that led here, where there is any."""
-    source = graph.current_provenance().source
+    source = graph.current_provenance().place
     return f"{message} [{source}]" if source else message
