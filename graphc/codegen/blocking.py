@@ -65,9 +65,9 @@ class Blocking:
     is_resident: bool = False
 
     def panel_elements(self, lanes: int) -> int:
-        """Return the size of a copied panel."""
+        """Return the room for a copied panel, which is written in whole vectors or in fours of rows."""
         vectors = self.tile.vectors if self.tile is not None else 0
-        return -(-self.panel_depth // lanes) * lanes * vectors * lanes
+        return -(-(self.panel_depth + 3) // lanes) * lanes * vectors * lanes
 
     def copied_elements(self, lanes: int) -> int:
         """Return the size of all copies that are kept at once."""
@@ -137,7 +137,10 @@ def choose_shared_blocking(
         tile = panel_tile(rows, columns, lanes, registers, 8)
         if layout == "rows":
             rest = tuple(wide_tile(h, columns, lanes, registers) for h in ((4, 1) if tile.rows > 4 else (1,)))
-    packing = _packing(all_rows, columns, product(depth), layout, right_distance, itemsize, tile.vectors * lanes)
+    steps = product(depth)
+    packing: Packing = "always" if layout != "rows" else ""
+    if isinstance(steps, int) and isinstance(columns, int) and steps * columns * itemsize > target.l2:
+        packing = "always"
     short, longest = _DEPTHS[packing]
     if packing:
         # A panel that stays in the second cache is read there by all rows.

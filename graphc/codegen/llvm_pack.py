@@ -24,8 +24,7 @@ def pack_panel(
     """Copy all rows of one panel to `packed`, those of the innermost loop of the depth one after the other.
 
     `right` points at (first row, first column of the panel); `columns` is how many columns remain from there, and
-    masks have the lanes below it on. `packed` has room for the depth rounded up to whole vectors. Lanes beyond the
-    columns get any value.
+    masks have the lanes below it on. `packed` has room for three rows more. Lanes beyond the columns get any value.
     """
     b = w.builder
     [extent, *inner] = depth

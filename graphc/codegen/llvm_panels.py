@@ -95,8 +95,10 @@ class PanelWriter:
         rest = b.divide(number, pieces)
         positions = [start]
         for outer in reversed(product.depth[:cut]):
-            positions.insert(0, b.remainder(rest, outer))
-            rest = b.divide(rest, outer)
+            # The only block of an empty depth must not be divided by it.
+            count = b.maximum(outer, 1)
+            positions.insert(0, b.remainder(rest, count))
+            rest = b.divide(rest, count)
         operands = []
         for operand in (product.left, product.right):
             for position, distance in zip(positions, operand.depth):
