@@ -8,9 +8,9 @@ from graphc.errors import GraphError
 from graphc.keras import backend as K
 from graphc.keras.engine import layer_classes
 from graphc.keras.engine.input_layer import Input, InputLayer
-from graphc.keras.engine.saving import model_from_config, model_from_json, model_from_yaml
 from graphc.keras.engine.sequential import Sequential
 from graphc.keras.engine.training import Model
+from graphc.keras.saving import load_model, model_from_config, model_from_json, model_from_yaml, save_model
 from graphc.keras.utils.generic_utils import to_list, unpack_singleton
 from graphc.keras.utils.location import located
 
@@ -20,9 +20,11 @@ __all__ = [
     "Model",
     "Sequential",
     "clone_model",
+    "load_model",
     "model_from_config",
     "model_from_json",
     "model_from_yaml",
+    "save_model",
 ]
 
 layer_classes.register_classes({"Model": Model, "Sequential": Sequential, "InputLayer": InputLayer})

@@ -12,6 +12,7 @@ from graphc import graph
 from graphc.errors import ExecutionError, ShapeError
 from graphc.keras import backend as K
 from graphc.keras import initializers
+from graphc.keras.engine import allowance
 from graphc.keras.engine.input_spec import InputSpec, Shape, check_inputs
 from graphc.keras.engine.node import Node, connect, mask_of
 from graphc.keras.engine.node_access import NodeAccess
@@ -22,7 +23,7 @@ from graphc.keras.utils.location import located
 
 __all__ = ["InputSpec", "Layer", "Node"]
 
-_BASE_ARGUMENTS = frozenset(
+BASE_ARGUMENTS = frozenset(
     {"input_shape", "batch_input_shape", "batch_size", "dtype", "name", "trainable", "weights", "input_dtype"}
 )
 
@@ -40,7 +41,7 @@ class Layer(NodeAccess):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        unknown = sorted(set(kwargs) - _BASE_ARGUMENTS)
+        unknown = sorted(set(kwargs) - BASE_ARGUMENTS)
         if unknown:
             raise TypeError(located(f"{type(self).__name__} does not take the keyword arguments {unknown}"))
         self.name: str = kwargs.get("name") or _default_name(type(self).__name__)
@@ -119,6 +120,7 @@ class Layer(NodeAccess):
         constraint: Any = None,
     ) -> Any:
         """Make a weight of this layer, add its penalty to the losses, and return the variable."""
+        allowance.spend_weights(shape, name)
         initial = initializers.get(initializer)(tuple(shape))
         weight = K.variable(initial, dtype=dtype or K.floatx(), name=name, constraint=constraint)
         if regularizer is not None:

@@ -15,6 +15,11 @@ def register_classes(classes: Mapping[str, Any]) -> None:
     _classes.update(classes)
 
 
+def find(name: str) -> Any:
+    """Return the class of this name, None where there is none."""
+    return _classes.get(name)
+
+
 def serialize(layer: Any) -> dict[str, Any]:
     """Return `{"class_name", "config"}` of a layer or model."""
     return {"class_name": type(layer).__name__, "config": layer.get_config()}

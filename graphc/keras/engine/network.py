@@ -10,6 +10,7 @@ import numpy as np
 from graphc import graph
 from graphc.errors import DTypeError, ExecutionError, GraphError
 from graphc.keras import backend as K
+from graphc.keras import saving
 from graphc.keras.engine import network_config
 from graphc.keras.engine.base_layer import Layer, Node, assign_weights
 from graphc.keras.engine.input_layer import InputLayer
@@ -297,6 +298,26 @@ class Network(Layer):
     def to_yaml(self, **kwargs: Any) -> str:
         """Return the architecture as YAML text; keywords go to `yaml.dump`."""
         return network_config.to_yaml(self, **kwargs)
+
+    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+        """Write architecture, weights and how it was compiled to a path or an open h5py group; see `save_model`."""
+        saving.save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights alone to a path or an open h5py group."""
+        saving.save_weights(self, filepath, overwrite)
+
+    def load_weights(
+        self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False
+    ) -> None:
+        """Set the weights from a file, in order or by layers' names. Raises ModelFileError where they do not fit."""
+        saving.load_weights(self, filepath, by_name, skip_mismatch, reshape)
+
+    def __getstate__(self) -> Any:
+        return saving.pickle_model(self)
+
+    def __setstate__(self, state: Any) -> None:
+        self.__dict__.update(saving.unpickle_model(state).__dict__)
 
     def summary(
         self,

@@ -1,37 +1,25 @@
-"""Models from their architecture: config, JSON, YAML. (Weights and HDF5 files are not written yet.)"""
+"""Keras's module path of saving and loading."""
 
-from __future__ import annotations
+from graphc.keras.saving import (
+    load_model,
+    model_from_config,
+    model_from_json,
+    model_from_yaml,
+    pickle_model,
+    preprocess_weights_for_loading,
+    save_model,
+    unpickle_model,
+)
+from graphc.keras.utils.io_utils import ask_to_proceed_with_overwrite
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
-from graphc.errors import DTypeError, GraphError
-from graphc.keras.engine import layer_classes
-from graphc.keras.utils.location import located
-
-
-class ConfigTypeError(GraphError, DTypeError):
-    """A model's config is not a dictionary."""
-
-
-def model_from_config(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Return a new model of `{"class_name", "config"}`. Raises TypeError for a list: that is a Sequential's config."""
-    if isinstance(config, list):
-        raise ConfigTypeError(
-            located("model_from_config expects a dictionary; `Sequential.from_config` takes a list of layers.")
-        )
-    return layer_classes.deserialize(config, custom_objects=custom_objects)
-
-
-def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Return a new model of the text that `to_json()` gave."""
-    return model_from_config(json.loads(json_string), custom_objects)
-
-
-def model_from_yaml(yaml_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Return a new model of the text that `to_yaml()` gave."""
-    # yaml is slow to import, and few programs read it.
-    import yaml
-
-    return model_from_config(yaml.safe_load(yaml_string), custom_objects)
+__all__ = [
+    "ask_to_proceed_with_overwrite",
+    "load_model",
+    "model_from_config",
+    "model_from_json",
+    "model_from_yaml",
+    "pickle_model",
+    "preprocess_weights_for_loading",
+    "save_model",
+    "unpickle_model",
+]

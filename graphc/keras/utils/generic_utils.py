@@ -91,10 +91,24 @@ def deserialize_keras_object(
 def _find(
     name: str, module_objects: Mapping[str, Any] | None, custom_objects: Mapping[str, Any] | None, what: str
 ) -> Any:
-    for table in (custom_objects, _custom_objects, module_objects):
+    for table in (custom_objects, _custom_objects):
         if table and table.get(name) is not None:
             return table[name]
+    if module_objects and _is_offered(name, module_objects):
+        return module_objects[name]
     raise ValueError(f"Unknown {what}: {name}. Pass it in `custom_objects` if it is your own")
+
+
+def _is_offered(name: str, module_objects: Mapping[str, Any]) -> bool:
+    """Whether a table has the name; of a module of ours, what it defines itself, not what it works with."""
+    value = module_objects.get(name)
+    owner = str(module_objects.get("__name__", ""))
+    if value is None or not owner.startswith("graphc.keras."):
+        return value is not None
+    home = getattr(value, "__module__", None) or ""
+    is_tool = name.startswith("_") or name in ("get", "serialize", "deserialize")
+    is_ours = home.startswith("graphc.keras.") and not home.startswith(("graphc.keras.utils.", "graphc.keras.backend"))
+    return callable(value) and is_ours and not is_tool
 
 
 def func_dump(func: Callable[..., Any]) -> tuple[str, Any, Any]:
