@@ -7,10 +7,12 @@ from graphc import ops
 from graphc.keras import backend as K
 
 # Ops that the backend reaches by other means: operators and slices, K.shape, the states of random functions,
-# the cross-entropies from logits.
+# the cross-entropies from logits, and convolutions and pooling, which Keras names by their number of axes.
 _OTHERWISE = {
-    "add_n", "dimension", "get_item", "philox", "random_bits", "random_state", "sigmoid_cross_entropy",
-    "softmax_cross_entropy", "sum_to",
+    "add_n", "average_pool", "collect_windows", "contract", "convolution", "convolution_transpose",
+    "depthwise_convolution", "dimension", "get_item", "local_convolution", "max_pool", "overlap_add", "philox",
+    "random_bits", "random_state", "sigmoid_cross_entropy", "softmax_cross_entropy", "spread_windows", "sum_to",
+    "windows",
 }  # fmt: skip
 X = np.array([[0.5, -0.25, 0.75], [0.125, 0.9, -0.6]], "float32")
 ROWS = np.array([[2, 0], [1, 1]], "int32")

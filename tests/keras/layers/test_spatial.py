@@ -93,7 +93,6 @@ def test_masked_mean_over_steps_in_both_orders() -> None:
 IMPOSSIBLE = [
     ("Conv2D", {"filters": 4, "kernel_size": 3, "strides": 0}, "`strides` argument must be above 0"),
     ("Conv2D", {"filters": 4, "kernel_size": (3, 3, 3)}, "`kernel_size` argument must be a tuple of 2"),
-    ("Conv2D", {"filters": 4, "kernel_size": 3, "strides": 2, "dilation_rate": 2}, "Conv2D.*both be above 1"),
     ("Conv2D", {"filters": 4, "kernel_size": 3, "padding": "causal"}, "Conv2D has no padding 'causal'"),
     ("Conv2D", {"filters": 4, "kernel_size": 3, "padding": "wide"}, "Received: wide"),
     ("Conv2D", {"filters": 0, "kernel_size": 3}, "filters above 0"),
@@ -128,6 +127,7 @@ CALLS = [
     ("Conv2D", {"filters": 4, "kernel_size": (8, 2)}, (7, 6, 3), "8 > 7.*layer 'it'"),
     ("Conv2D", {"filters": 4, "kernel_size": 3}, (7, 6, None), "it: the channel dimension"),
     ("Conv2D", {"filters": 4, "kernel_size": 3}, (7, 3), "layer it: expected ndim=4"),
+    ("Conv2D", {"filters": 4, "kernel_size": 3, "strides": 2, "dilation_rate": 2}, (7, 6, 3), "both be above 1"),
     ("Conv2DTranspose", {"filters": 4, "kernel_size": 3}, (7, 3), "expected ndim=4"),
     ("LocallyConnected1D", {"filters": 4, "kernel_size": 3}, (None, 3), "it has a kernel for each position"),
     ("LocallyConnected1D", {"filters": 4, "kernel_size": 8}, (7, 3), "it: an input of shape"),
