@@ -34,12 +34,23 @@ _streams: weakref.WeakKeyDictionary[State, Iterator[int]] = weakref.WeakKeyDicti
 
 def philox(counter: Sequence[Array], key: Sequence[Array]) -> tuple[Array, Array, Array, Array]:
     """Return the four uint32 words of Philox 4x32-10 for counters of four words and keys of two (uint64 arrays)."""
-    c0, c1, c2, c3 = (np.asarray(c, np.uint64) for c in counter)
+    shape = np.broadcast_shapes(*(np.shape(c) for c in (*counter, *key)))
+    c0, c1, c2, c3 = (np.broadcast_to(np.asarray(c, np.uint64), shape).copy() for c in counter)
     k0, k1 = (np.asarray(k, np.uint64) for k in key)
+    first, second = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
     mask, half = np.uint64(_WORD - 1), np.uint64(32)
+    # In place: first values of large weights are drawn by this too.
     for _ in range(10):
-        first, second = c0 * np.uint64(_MULTIPLIERS[0]), c2 * np.uint64(_MULTIPLIERS[1])
-        c0, c1, c2, c3 = (second >> half) ^ c1 ^ k0, second & mask, (first >> half) ^ c3 ^ k1, first & mask
+        np.multiply(c0, np.uint64(_MULTIPLIERS[0]), out=first)
+        np.multiply(c2, np.uint64(_MULTIPLIERS[1]), out=second)
+        np.right_shift(second, half, out=c0)
+        np.bitwise_xor(c0, c1, out=c0)
+        np.bitwise_xor(c0, k0, out=c0)
+        np.bitwise_and(second, mask, out=c1)
+        np.right_shift(first, half, out=c2)
+        np.bitwise_xor(c2, c3, out=c2)
+        np.bitwise_xor(c2, k1, out=c2)
+        np.bitwise_and(first, mask, out=c3)
         k0, k1 = (k0 + np.uint64(_KEY_STEPS[0])) & mask, (k1 + np.uint64(_KEY_STEPS[1])) & mask
     return tuple(c.astype(np.uint32) for c in (c0, c1, c2, c3))  # type: ignore[return-value]
 

@@ -8,7 +8,7 @@ starts here from the weights that it started from there (up to the rounding of l
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ _GRAPH_SEED = 87654321
 _CUT = 2.0
 # A group of four truncated numbers owns 256 counters, so that rejections in one group do not move the next.
 _COUNTERS_OF_GROUP = 256
+# Numbers drawn at a time: what is computed on the way to them stays in the cache.
+_CHUNK = 1 << 17
 
 
 def draw_seed(seed: int | None, limit: int = 10**7) -> int:
@@ -31,26 +33,41 @@ def draw_seed(seed: int | None, limit: int = 10**7) -> int:
 
 def sample_uniform(shape: Sequence[int], low: float, high: float, dtype: str | None, seed: int) -> Array:
     """Return numbers uniform in [low, high), of 23 random bits."""
-    size = math.prod(shape)
-    unit = _unit(_words(np.arange(-(-size // 4)), seed).reshape(-1)[:size])
-    return _finished(unit * np.float32(high - low) + np.float32(low), shape, dtype)
+    return _sample(lambda groups: _unit(_words(groups, seed)), shape, high - low, low, dtype)
 
 
 def sample_normal(shape: Sequence[int], mean: float, stddev: float, dtype: str | None, seed: int) -> Array:
     """Return normal numbers, by the method of Box and Muller."""
-    size = math.prod(shape)
-    normal = _box_muller(_words(np.arange(-(-size // 4)), seed)).reshape(-1)[:size]
-    return _finished(normal * np.float32(stddev) + np.float32(mean), shape, dtype)
+    return _sample(lambda groups: _box_muller(_words(groups, seed)), shape, stddev, mean, dtype)
 
 
 def sample_truncated_normal(shape: Sequence[int], mean: float, stddev: float, dtype: str | None, seed: int) -> Array:
     """Return normal numbers, drawn again where they are two standard deviations or more from the mean."""
+    return _sample(lambda groups: _truncated_normal(groups, seed), shape, stddev, mean, dtype)
+
+
+def _sample(
+    draw: Callable[[Array], Array], shape: Sequence[int], scale: float, shift: float, dtype: str | None
+) -> Array:
+    """Return draw * scale + shift; `draw` gives float32 (groups, 4), and group i is for the elements from 4 i."""
     size = math.prod(shape)
-    groups = np.arange(-(-size // 4))
-    normal, count = _first_inside(groups, seed, counters=2)
-    lacking = groups[count < 4]
-    normal[lacking], _ = _first_inside(lacking, seed, counters=16)
-    return _finished(normal.reshape(-1)[:size] * np.float32(stddev) + np.float32(mean), shape, dtype)
+    values = np.empty(size, dtypes.numpy_dtype(dtype or floatx()))
+    for start in range(0, size, _CHUNK):
+        part = values[start : start + _CHUNK]
+        drawn = draw(np.arange(start // 4, (start + part.size + 3) // 4)).reshape(-1)[: part.size]
+        part[...] = drawn * np.float32(scale) + np.float32(shift)
+    return values.reshape(tuple(shape))
+
+
+def _truncated_normal(groups: Array, seed: int) -> Array:
+    normal, count = _first_inside(groups, seed, counters=1)
+    # Five of six groups have four at once; nearly all have them among eight, and all among 64.
+    for counters in (2, 16):
+        lacking = np.flatnonzero(count < 4)
+        if not lacking.size:
+            break
+        normal[lacking], count[lacking] = _first_inside(groups[lacking], seed, counters)
+    return normal
 
 
 def _first_inside(groups: Array, seed: int, counters: int) -> tuple[Array, Array]:
@@ -58,9 +75,15 @@ def _first_inside(groups: Array, seed: int, counters: int) -> tuple[Array, Array
     positions = groups[:, np.newaxis] * _COUNTERS_OF_GROUP + np.arange(counters)
     candidates = _box_muller(_words(positions, seed)).reshape(len(groups), 4 * counters)
     is_inside = np.abs(candidates) < _CUT
+    count = np.zeros(len(groups), np.int8)
+    # Column by column: a sum along so short an axis takes longer.
+    for column in is_inside.T:
+        count += column
+    if counters == 1:
+        return candidates, count
     # A stable sort brings the accepted ones to the front, in the order they were drawn in.
     order = np.argsort(~is_inside, axis=1, kind="stable")[:, :4]
-    return np.take_along_axis(candidates, order, 1), is_inside.sum(1)
+    return np.take_along_axis(candidates, order, 1), count
 
 
 def _words(counters: Array, seed: int) -> Array:
@@ -84,7 +107,3 @@ def _box_muller(words: Array) -> Array:
     radius = np.sqrt(np.float32(-2.0) * np.log(np.maximum(unit[..., 0::2], np.float32(1e-7))))
     angle = np.float32(2.0 * math.pi) * unit[..., 1::2]
     return np.stack([np.sin(angle) * radius, np.cos(angle) * radius], axis=-1).reshape(words.shape)
-
-
-def _finished(values: Array, shape: Sequence[int], dtype: str | None) -> Array:
-    return values.reshape(tuple(shape)).astype(dtypes.numpy_dtype(dtype or floatx()))
