@@ -63,6 +63,25 @@ def test_validation_split_takes_the_last_samples() -> None:
     assert given["val_loss"][0] == pytest.approx(2 * crossentropy(model, X[:4], Y[:4]).mean(), rel=1e-5)
 
 
+@pytest.mark.parametrize("rows", [1, 7, 8, 9])
+def test_prediction_of_one_batch_and_of_several(rows: int) -> None:
+    model = classifier()
+    x = np.repeat(X, 2, axis=0)[: 2 * rows : 2]
+    expected = model.predict_on_batch(x)
+    for given in (x, x.astype("float64"), np.asfortranarray(x), [x], {"hidden_input": x}):
+        predicted = model.predict(given, batch_size=8)
+        np.testing.assert_allclose(predicted, expected, rtol=1e-6)
+        assert type(predicted) is np.ndarray
+    assert model.predict(x, batch_size=rows, verbose=1).shape == (rows, 3)
+    # A result is the caller's own.
+    kept = model.predict(x)
+    copy = kept.copy()
+    model.predict(x + 1)
+    np.testing.assert_array_equal(kept, copy)
+    with pytest.raises(ValueError, match=r"expected hidden_input to have shape \(None, 5\)"):
+        model.predict(x[:, :4])
+
+
 def test_epochs_are_counted_from_initial_epoch() -> None:
     history = classifier().fit(X, Y, epochs=5, initial_epoch=3, verbose=0)
     assert history.epoch == [3, 4]

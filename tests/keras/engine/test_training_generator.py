@@ -200,6 +200,7 @@ def test_stateful_metrics_keep_their_last_value() -> None:
     assert history["val_rows"] == [9, 9]
 
 
+@pytest.mark.filterwarnings("ignore:Update your", "ignore:Keras 1 counted")
 def test_names_of_keras_1() -> None:
     model = regression()
     with pytest.warns(UserWarning, match="counts batches"):
