@@ -12,7 +12,7 @@ import pytest
 from graphc.keras import backend as K
 from graphc.keras import callbacks
 from graphc.keras.layers import Dense
-from graphc.keras.models import Sequential
+from graphc.keras.models import Sequential, load_model
 
 X = np.linspace(-1, 1, 21).reshape(7, 3).astype("float32")
 Y = np.linspace(0, 1, 14).reshape(7, 2).astype("float32")
@@ -184,6 +184,23 @@ def test_checkpoints_keep_the_best(tmp_path: Path) -> None:
         Saving().feed(callbacks.ModelCheckpoint(str(tmp_path / "x"), save_best_only=True), [1.0], "loss")
     with pytest.warns(RuntimeWarning, match="mode best is unknown"):
         assert callbacks.ModelCheckpoint("x", monitor="val_acc", mode="best").monitor_op is np.greater
+
+
+def test_checkpoints_can_be_loaded(tmp_path: Path) -> None:
+    built = model()
+    watch = [
+        callbacks.ModelCheckpoint(str(tmp_path / "{epoch:02d}-{loss:.2f}.h5"), period=2),
+        callbacks.ModelCheckpoint(str(tmp_path / "weights.h5"), save_weights_only=True),
+    ]
+    history = built.fit(X, Y, epochs=5, callbacks=watch, verbose=0).history["loss"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"02-{history[1]:.2f}.h5", f"04-{history[3]:.2f}.h5", "weights.h5",
+    ]  # fmt: skip
+    loaded = load_model(str(next(tmp_path.glob("04*"))))
+    assert loaded.evaluate(X, Y, verbose=0)[0] == pytest.approx(history[4], rel=1e-5)
+    other = model()
+    other.load_weights(str(tmp_path / "weights.h5"))
+    np.testing.assert_array_equal(other.predict(X), built.predict(X))
 
 
 def test_only_batch_callbacks_need_batches() -> None:
