@@ -100,22 +100,25 @@ def _layers(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
     return found
 
 
-def convert_keras_1(data: Mapping[str, Any], report: LoadReport) -> Config:
+def convert_keras_1(data: Mapping[str, Any], report: LoadReport, backend: str | None = None) -> Config:
     """Return `{"class_name", "config", ...}` of a Keras 1 model or layer as Keras 2 spells it.
 
-    Layers that store no ordering of axes take that of the others. Raises ModelFileError for what Keras 2 cannot say.
+    `backend` is the one that it ran on, where the file tells. Layers that store no ordering of axes take that of the
+    others. Raises ModelFileError for what Keras 2 cannot say.
     """
     orderings = {own["dim_ordering"] for _, own in _layers(data) if own.get("dim_ordering") in ("th", "tf")}
     if len(orderings) > 1:
         raise ModelFileError("a model whose layers have different orderings of axes (th and tf)")
     report.add("model config converted from Keras 1 to the names of Keras 2")
-    return _Converter("channels_first" if orderings == {"th"} else "channels_last", report).layer(data)
+    data_format = "channels_first" if orderings == {"th"} else "channels_last"
+    return _Converter(data_format, report, backend == "theano").layer(data)
 
 
 class _Converter:
-    def __init__(self, data_format: str, report: LoadReport) -> None:
+    def __init__(self, data_format: str, report: LoadReport, is_theano: bool) -> None:
         self._data_format = data_format
         self._report = report
+        self._is_theano = is_theano
 
     def layer(self, data: Mapping[str, Any]) -> Config:
         """Return a layer or model with its config converted."""
@@ -209,6 +212,9 @@ class _Converter:
         new_class = _CLASSES.get(class_name, class_name)
         if class_name in ("Highway", "MaxoutDense", "SReLU"):
             kept = {name: _value(value) for name, value in own.items() if name != "input_dim"}
+            if class_name == "SReLU" and self._is_theano:
+                kept["is_capped"] = True
+                self._report.add(f"{own.get('name')}: SReLU capped on the left, as Theano's was")
             return {("dtype" if name == "input_dtype" else name): value for name, value in kept.items()}
         names = {**_ARGUMENTS, **_OF_CLASS.get(new_class, {})}
         found: Config = {}

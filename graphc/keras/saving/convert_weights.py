@@ -23,7 +23,7 @@ _RECURRENT = ("LSTM", "CuDNNLSTM", "GRU", "CuDNNGRU")
 
 @dataclass(frozen=True)
 class Origin:
-    """Where weights come from: Keras's major version, and the backend that trained them (None: not known)."""
+    """Where a file comes from: Keras's major version (0: not known), and the backend it ran on (None: not known)."""
 
     version: int = 2
     backend: str | None = None
@@ -135,8 +135,24 @@ def _keras_1_axes(layer: Any, class_name: str, weights: list[Array]) -> tuple[in
     return None
 
 
+def flipped_kernels(layer: Any) -> list[Any]:
+    """Return the weights of a layer or model that are flipped when they come from a backend that convolves."""
+    if hasattr(layer, "forward_layer") and hasattr(layer, "backward_layer"):
+        return [*flipped_kernels(layer.forward_layer), *flipped_kernels(layer.backward_layer)]
+    if hasattr(layer, "_is_graph_network"):
+        return [kernel for below in layer.layers for kernel in flipped_kernels(below)]
+    if hasattr(layer, "layer"):
+        return flipped_kernels(layer.layer)
+    class_name = type(layer).__name__
+    return list(layer.weights[: _kernel_count(class_name)]) if class_name in _CONVOLUTIONS else []
+
+
+def _kernel_count(class_name: str) -> int:
+    return 2 if class_name == "ConvLSTM2D" else 1
+
+
 def _convert_kernels(layer: Any, class_name: str, weights: list[Array], origin: Origin, reshape: bool) -> list[Array]:
-    kernels = 2 if class_name == "ConvLSTM2D" else 1
+    kernels = _kernel_count(class_name)
     if origin.flips_kernels:
         weights = [convert_kernel(w) if i < kernels else w for i, w in enumerate(weights)]
         origin.report.add(f"{layer.name}: kernel rotated by 180 degrees, as Theano convolves and does not correlate")

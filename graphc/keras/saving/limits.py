@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+import numpy as np
+
 from graphc.keras.saving.errors import ModelFileError, UnsafeFileError
 
 MAX_TEXT = 64 << 20
@@ -37,7 +39,7 @@ def parse_json(text: str | bytes, source: str) -> Any:
 
 
 def parse_yaml(text: str, source: str) -> Any:
-    """Return the value of YAML text: plain values alone, and the tuples that old versions wrote, as lists.
+    """Return the value of YAML text: plain values, and tuples and NumPy numbers as old versions wrote them.
 
     Raises UnsafeFileError for other tags, and for text that is too long, too deep, or repeats itself into more;
     ModelFileError where it is no YAML.
@@ -48,16 +50,30 @@ def parse_yaml(text: str, source: str) -> Any:
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """Plain values, and Python's tuples as lists."""
 
-    Loader.add_constructor("tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node, True))
+    tag = "tag:yaml.org,2002:python/"
+    Loader.add_constructor(f"{tag}tuple", lambda loader, node: loader.construct_sequence(node, True))
+    Loader.add_constructor(f"{tag}object/apply:numpy.dtype", lambda loader, node: loader.construct_mapping(node, True))
+    Loader.add_constructor(f"{tag}object/apply:numpy.core.multiarray.scalar", _numpy_scalar)
     if len(text) > _MAX_YAML:
         raise UnsafeFileError(f"{source} is {len(text)} characters long, more than {_MAX_YAML}")
     try:
         value = yaml.load(text, Loader=Loader)
     except yaml.constructor.ConstructorError as error:
         raise UnsafeFileError(f"{source} asks for objects that YAML of a model does not need: {error}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
+        if isinstance(error, ModelFileError):
+            raise
         raise ModelFileError(f"{source} is no YAML: {error}") from error
     return _unshared(value, source)
+
+
+def _numpy_scalar(loader: Any, node: Any) -> Any:
+    """Return the number that a NumPy scalar's type and bytes say, without making any object of NumPy's."""
+    dtype, data = loader.construct_sequence(node, True)
+    code = dtype["args"][0]
+    if code not in ("i4", "i8", "f4", "f8") or not isinstance(data, bytes) or len(data) != int(code[1]):
+        raise ModelFileError(f"a NumPy scalar of type {code!r}")
+    return np.frombuffer(data, f"<{code}")[0].item()
 
 
 def _unshared(value: Any, source: str) -> Any:

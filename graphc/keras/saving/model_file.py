@@ -117,8 +117,8 @@ def model_from_group(root: Group, custom_objects: Custom, compile: bool, source:
     weights = root.group("model_weights")
     room = 2 * sum(array.size for _, array in weights.arrays()) + _SPARE_WEIGHTS
     config = parse_json(text, f"{source}: model_config")
-    model = model_of(config, version, custom_objects, report, source, room)
     origin = origin_of_weights(weights, _keras_1_version(version), report)
+    model = model_of(config, origin, custom_objects, source, room)
     load_own(weights, model.layers, origin)
     if not compile:
         return model
@@ -134,7 +134,7 @@ def model_from_group(root: Group, custom_objects: Custom, compile: bool, source:
         state = root.group("optimizer_weights")
         model._make_train_function()
         values = keras_1_state(model, weights, state, origin) if origin.is_keras_1 else stored_arrays(state)
-        restore(model, values, state.names("weight_names"), report)
+        restore(model, values, state.names("weight_names"), origin)
     return model
 
 
@@ -165,15 +165,16 @@ def _model_from_archive(archive: Archive, custom_objects: Custom, compile: bool,
         raise ModelFileError(f"{source} has no model.weights.h5")
     root = archive.weights
     room = 2 * sum(array.size for _, array in root.arrays()) + _SPARE_WEIGHTS
-    model = model_of(archive.config, version, custom_objects, report, source, room)
-    load_keras_3(root, model, Origin(3, FILE_BACKEND, report))
+    origin = Origin(3, FILE_BACKEND, report)
+    model = model_of(archive.config, origin, custom_objects, source, room)
+    load_keras_3(root, model, origin)
     settings = archive.config.get("compile_config") if isinstance(archive.config, Mapping) else None
     if not compile or settings is None:
         return model
     if _compile(model, settings, custom_objects, report, source) and root.has_group("optimizer"):
         values = numbered_arrays(root.group("optimizer"))
         if values:
-            restore(model, values, [], report)
+            restore(model, values, [], origin)
     return model
 
 

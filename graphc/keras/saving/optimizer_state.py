@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from graphc.keras import backend as K
-from graphc.keras.saving.convert_weights import Origin, convert_weights
+from graphc.keras.saving.convert_weights import Origin, convert_weights, flipped_kernels
 from graphc.keras.saving.layer_weights import stored_arrays
-from graphc.keras.saving.report import LoadReport
 from graphc.keras.saving.tree import Group
+from graphc.keras.utils.conv_utils import convert_kernel
 
 Array = np.ndarray[Any, Any]
 
@@ -22,11 +22,12 @@ _SLOTS = {"SGD": 1, "RMSprop": 1, "Adagrad": 1, "Adadelta": 2, "Adam": 2, "Adama
 _COUNTS_STEPS = ("SGD", "Adam", "Adamax", "Nadam")
 
 
-def restore(model: Any, values: Sequence[Array], names: Sequence[str], report: LoadReport) -> None:
+def restore(model: Any, values: Sequence[Array], names: Sequence[str], origin: Origin) -> None:
     """Set the optimizer's state of a compiled model from a file's arrays, whose `names` may be missing.
 
-    Arrays in another order than 2.2.4's (steps, then each slot of all parameters) are put into it. Where they do not
-    fit, the optimizer starts anew, with a warning.
+    Arrays in another order than 2.2.4's (steps, then each slot of all parameters) are put into it; what belongs to
+    kernels that were flipped is flipped with them. Where the arrays do not fit, the optimizer starts anew, with a
+    warning.
     """
     model._make_train_function()
     optimizer = model.optimizer
@@ -36,16 +37,31 @@ def restore(model: Any, values: Sequence[Array], names: Sequence[str], report: L
         candidates = _rearranged(model, values, names)
     for candidate in candidates:
         if [tuple(v.shape) for v in candidate] == shapes and all(v.dtype.kind in "fiub" for v in candidate):
-            optimizer.set_weights([np.asarray(v) for v in candidate])
+            optimizer.set_weights(_flipped(model, candidate, origin))
             if candidate is not candidates[0] or _is_foreign(names):
-                report.add(f"state of {type(optimizer).__name__} rearranged into the order of Keras 2.2.4")
+                origin.report.add(f"state of {type(optimizer).__name__} rearranged into the order of Keras 2.2.4")
             return
     warnings.warn(
         "Error in loading the saved optimizer state. As a result, your model is starting with a freshly initialized "
         "optimizer.",
         stacklevel=4,
     )
-    report.add("the optimizer's state does not fit and was not restored")
+    origin.report.add("the optimizer's state does not fit and was not restored")
+
+
+def _flipped(model: Any, state: Sequence[Array], origin: Origin) -> list[Array]:
+    """Return the state with the slots of flipped kernels flipped; Keras 1's has been converted as a whole."""
+    if not origin.flips_kernels or origin.is_keras_1:
+        return list(state)
+    parameters = model._collected_trainable_weights
+    kernels = {id(kernel) for kernel in flipped_kernels(model)}
+    first = 1 if type(model.optimizer).__name__ in _COUNTS_STEPS else 0
+    found = list(state)
+    for i, value in enumerate(state[first:]):
+        parameter = parameters[i % len(parameters)]
+        if id(parameter) in kernels and value.shape == tuple(K.int_shape(parameter)):
+            found[first + i] = convert_kernel(value)
+    return found
 
 
 def _is_foreign(names: Sequence[str]) -> bool:
