@@ -1,11 +1,13 @@
 """How a contraction is cut into tiles: pure decisions from extents, strides and the processor's registers.
 
 The numbers were measured on AVX-512 processors (one and two multiply-adds a cycle). Eight rows fill no more than
-the eight ways of a cache set, so the left operand needs no packing whatever its row distance.
+the eight ways of a cache set, so the left operand needs no packing whatever its row distance; more rows are taken
+where their distance spreads them over several sets.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -116,13 +118,14 @@ def choose_shared_blocking(
     columns: Dim,
     depth: tuple[Dim, ...],
     layout: Layout,
-    right_distance: Dim,
+    left_distance: Dim,
     itemsize: int,
     target: Target,
 ) -> Blocking:
     """Return the decisions where one right operand serves several batches of rows.
 
-    `lines` is how many of these batches, one after the other, a tile may take rows of. The rest is as above.
+    `lines` is how many of these batches, one after the other, a tile may take rows of; `left_distance` is how many
+    elements rows are apart. The rest is as above.
     """
     lanes = target.lanes
     registers = target.registers * 4 // itemsize
@@ -130,7 +133,8 @@ def choose_shared_blocking(
     last_rows, panels, taken = 0, None, 1
     rest: tuple[TileShape, ...] = ()
     if isinstance(rows, int):
-        tile, taken = line_tile(rows, lines, columns, lanes, registers)
+        crowd = _rows_of_a_cache(left_distance, itemsize)
+        tile, taken = line_tile(rows, lines, columns, lanes, registers, crowd)
         total = rows * lines if taken > 1 else rows
         panels, last_rows = -(-total // tile.rows), total % tile.rows
     else:
@@ -221,15 +225,20 @@ def _packing(
     return "many"
 
 
-def line_tile(rows: int, lines: int, columns: Dim, lanes: int, registers: int) -> tuple[TileShape, int]:
+def _rows_of_a_cache(distance: Dim, itemsize: int) -> int:
+    """Return how many rows so far apart the nearest cache holds a line of: eight ways of 4 KiB."""
+    return 8 * (4096 // math.gcd(4096, distance * itemsize)) if isinstance(distance, int) else 8
+
+
+def line_tile(rows: int, lines: int, columns: Dim, lanes: int, registers: int, most_rows: int) -> tuple[TileShape, int]:
     """Return the tile for static rows in lines, and how many lines it takes (1 where it may take part of one).
 
-    Of the tiles that fit the registers, the one of the least estimated time for all rows and columns.
+    Of the tiles of at most `most_rows` that fit the registers, the one of the least estimated time for everything.
     """
     whole = -(-columns // lanes) if isinstance(columns, int) else None
     best: tuple[float, TileShape, int] | None = None
     for vectors in range(1, 5):
-        most = min((registers - 1 - vectors) // vectors, 28)
+        most = min((registers - 1 - vectors) // vectors, most_rows, 28)
         if most < 1 or (whole is not None and vectors > max(1, whole)):
             continue
         taken = max(1, min(most // rows, lines))

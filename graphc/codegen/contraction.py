@@ -123,7 +123,7 @@ def _shared_problem(
         kernel.column[1],
         tuple(extent for _, extent in kernel.depth),
         layout,
-        right.depth[-1],
+        left.across,
         itemsize(kernel.dtype),
         target,
     )

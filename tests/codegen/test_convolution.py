@@ -15,6 +15,7 @@ import pytest
 
 import graphc
 from graphc import ops, symbolic
+from graphc.codegen import Target
 from graphc.codegen.blocking import line_tile
 from graphc.codegen.contraction import Problem, describe_problem
 from graphc.codegen.llvm_contract import emit_contract_kernel
@@ -26,6 +27,8 @@ from tests.codegen.native import host_target, narrow_target
 
 Array = np.ndarray[Any, Any]
 TARGETS = {"host": host_target(), "narrow": narrow_target()}
+# What blockings are asserted for; kernels run on this machine.
+WIDE = Target("", "", 16, 32, fma=True, half=True, l2=1024 * 1024)
 IMAGES, WIDTH = symbolic.symbol("images"), symbolic.symbol("width")
 
 
@@ -177,8 +180,8 @@ def _swish(dtype: str, place: Dim, column: Dim) -> tuple[Let | Store, ...]:
 EPILOGUES = {"none": _plain, "bias_relu": _bias_relu, "swish": _swish}
 
 
-def problem_of(case: Case, target: str = "host") -> Problem:
-    return describe_problem(case.kernel(), TARGETS[target])
+def problem_of(case: Case) -> Problem:
+    return describe_problem(case.kernel(), WIDE)
 
 
 def check(case: Case, target: str = "host", others: Sequence[Case] = (), threads: Sequence[int] = (1, 2, 3)) -> None:
@@ -261,6 +264,13 @@ def test_tiles_of_several_short_lines(lines: int, epilogue: str) -> None:
     check(case)
 
 
+def test_rows_that_share_a_cache_set_are_few() -> None:
+    near, far = (problem_of(Case(2, (3, 14), channels, 64)).blocking for channels in (96, 1024))
+    assert near.tile is not None and near.tile.rows == 14
+    assert far.tile is not None and far.tile.rows <= 8
+    check(Case(2, (3, 14), 1024, 64, 1), threads=(1, 2))
+
+
 def test_few_rows_of_a_weight_gradient_come_from_several_lines_of_the_kernel() -> None:
     case = Case(4, (9, 11), 1, 32, kind="weights")
     blocking = problem_of(case).blocking
@@ -341,8 +351,8 @@ def test_nothing_beyond_the_operands_is_read(case: Case) -> None:
 
 def test_tiles_of_lines_fit_the_registers_and_cover_every_row_once() -> None:
     for registers, rows, lines, columns in itertools.product((8, 16, 32), range(1, 40), (1, 4, 7), (5, 32, 64, 100)):
-        tile, taken = line_tile(rows, lines, columns, 16, registers)
-        assert tile.rows * tile.vectors + tile.vectors + 1 <= registers
+        tile, taken = line_tile(rows, lines, columns, 16, registers, 12)
+        assert tile.rows * tile.vectors + tile.vectors + 1 <= registers and tile.rows <= 12
         if taken > 1:
             assert tile.rows == taken * rows and taken <= lines
         else:
@@ -351,7 +361,7 @@ def test_tiles_of_lines_fit_the_registers_and_cover_every_row_once() -> None:
 
 def test_first_layers_have_small_code() -> None:
     """Nine taps are written out; the code stays as small as that of a loop over many."""
-    text = emit_contract_kernel(Case(2, (26, 26), 1, 32).kernel(), "kernel", TARGETS["host"]).text
+    text = emit_contract_kernel(Case(2, (26, 26), 1, 32).kernel(), "kernel", WIDE).text
     assert text.count("fma.v16f32") == 9 * 13 * 2
     assert text.count("\n") < 1100
 
