@@ -284,6 +284,7 @@ class Model(GeneratorMethods, Network):
         `validation_split` takes the last samples, before shuffling, for validation; `validation_data` is (x, y) or
         (x, y, sample_weights). `shuffle` is True, False or "batch". `verbose`: 0 silent, 1 a bar, 2 a line an epoch.
         `class_weight` maps class -> weight. With `steps_per_epoch` each step uses all the data given.
+        Ctrl-C raises KeyboardInterrupt between two steps; `model.history` then holds what was done.
         Raises ShapeError, GraphError or TypeError where data do not fit, before any weight changes.
         """
         if "nb_epoch" in kwargs:
