@@ -16,6 +16,7 @@ from graphc.keras.engine.base_layer import Layer
 from graphc.keras.engine.input_layer import Input, InputLayer
 from graphc.keras.engine.network import Network
 from graphc.keras.engine.training import Model
+from graphc.keras.legacy.merge import Merge
 from graphc.keras.utils.generic_utils import to_list
 from graphc.keras.utils.layer_utils import get_source_inputs
 from graphc.keras.utils.location import located
@@ -29,7 +30,7 @@ class Sequential(Model):
     """A chain of layers, each fed by the one before.
 
     Weights exist from the moment the input shape is known: from the first layer's `input_shape`, from `build`, or
-    from the first data given.
+    from the first data given. It may start with a `Merge` of other chains, as in Keras 1, and then has their inputs.
     """
 
     def __init__(self, layers: Iterable[Any] | None = None, name: str | None = None) -> None:
@@ -40,8 +41,20 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Any]:
-        """The layers that were added, without the input layer made for them."""
+        """The layers that were added, without the input layer made for them.
+
+        A chain that starts with a Merge of branches has the layers of the branches too, without their inputs.
+        """
+        if self._merge is not None:
+            return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
         return self._layers[1:] if self._layers and isinstance(self._layers[0], InputLayer) else self._layers
+
+    @property
+    def _merge(self) -> Merge | None:
+        """The Merge of branches that the chain starts with, None where it starts as others do."""
+        # A branch may start with one, too; the layers stand in the order of the flow.
+        merges = [layer for layer in self._layers if isinstance(layer, Merge) and layer.layers is not None]
+        return merges[-1] if merges else None
 
     @property
     def model(self) -> Sequential:
@@ -67,8 +80,8 @@ class Sequential(Model):
             self._layers.append(layer)
 
     def _start_with(self, layer: Layer) -> None:
-        if not isinstance(layer, InputLayer):
-            first = layer
+        if not isinstance(layer, InputLayer) and not (isinstance(layer, Merge) and layer._inbound_nodes):
+            first: Any = layer
             while isinstance(first, Network):
                 if not first.layers:
                     raise GraphError(located("Cannot add an empty model to a `Sequential` model."))
@@ -92,10 +105,11 @@ class Sequential(Model):
         """Remove the last layer. Raises TypeError where there is none."""
         if not self.layers:
             raise TypeError(located(f"There are no layers in the model {self.name}."))
-        self._layers.pop()
+        merge = self._merge
+        popped = self._layers.pop()
         self.built = False
         self._is_compiled = False
-        if not self.layers:
+        if not self.layers or popped is merge:
             self._layers.clear()
             self.inputs = self.outputs = None
         elif self.outputs:
@@ -148,10 +162,16 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         """Return the name and the layers' classes and configs."""
+        merge, layers = self._merge, self.layers
+        if merge is not None:
+            layers = layers[layers.index(merge) :]
         config: dict[str, Any] = {
             "name": self.name,
-            "layers": [copy.deepcopy(layer_classes.serialize(layer)) for layer in self.layers],
+            "layers": [copy.deepcopy(layer_classes.serialize(layer)) for layer in layers],
         }
+        if merge is not None:
+            branches = [copy.deepcopy(layer_classes.serialize(branch)) for branch in merge.layers or ()]
+            config["layers"][0]["config"]["layers"] = branches
         if self._build_input_shape:
             config["build_input_shape"] = self._build_input_shape
         return config

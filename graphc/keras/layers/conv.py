@@ -67,10 +67,6 @@ class ConvBase(Layer):
         name = type(self).__name__
         if self.padding not in self.paddings:
             raise ShapeError(located(f"{name} has no padding '{self.padding}'; it has {', '.join(self.paddings)}"))
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ShapeError(
-                located(f"{name}: strides {self.strides} and dilation_rate {self.dilation_rate} cannot both be above 1")
-            )
         if self.filters is not None and (not isinstance(self.filters, int) or self.filters < 1):
             raise ShapeError(located(f"{name} needs a number of filters above 0, not {self.filters!r}"))
 
@@ -79,7 +75,17 @@ class ConvBase(Layer):
         return 1 if self.data_format == "channels_first" else -1
 
     def _channels(self, input_shape: Any) -> int:
-        """Return the number of channels in, and hold the input to it. Raises ShapeError where it is not known."""
+        """Return the number of channels in, and hold the input to it.
+
+        Raises ShapeError where it is not known, or where the layer can be made but not used: strides and dilation.
+        """
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ShapeError(
+                located(
+                    f"Layer {self.name}: strides {self.strides} and dilation_rate {self.dilation_rate} "
+                    f"cannot both be above 1 (input of shape {tuple(input_shape)})"
+                )
+            )
         axis = self._channel_axis
         channels = input_shape[axis]
         if channels is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ from graphc.errors import GraphError
 from graphc.keras import backend as K
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.legacy import interfaces
-from graphc.keras.utils.generic_utils import deserialize_keras_object, func_dump, func_load, has_arg
+from graphc.keras.utils.function_config import function_from_config, function_to_config
+from graphc.keras.utils.generic_utils import has_arg
 from graphc.keras.utils.location import located
 
 
@@ -75,10 +75,10 @@ class Lambda(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; functions as their code."""
-        function, function_type = _written(self.function)
+        function, function_type = function_to_config(self.function)
         shape, shape_type = self._output_shape, "raw"
         if callable(shape):
-            shape, shape_type = _written(shape)
+            shape, shape_type = function_to_config(shape)
         return {
             **super().get_config(),
             "function": function,
@@ -90,30 +90,18 @@ class Lambda(Layer):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """Return a layer from `get_config()`'s result. Code in it is run when the layer is called."""
+        """Return a layer from `get_config()`'s result.
+
+        Code in it is never run: functions that this process did not write itself come from `custom_objects`, under
+        the layer's name (`NAME.output_shape` for that function). Raises ValueError where there is none.
+        """
         data = dict(config)
-        data["function"] = _read(data["function"], data.pop("function_type"), custom_objects)
-        data["output_shape"] = _read(data["output_shape"], data.pop("output_shape_type"), custom_objects)
+        name = str(data.get("name"))
+        for part, owner in (("function", name), ("output_shape", f"{name}.output_shape")):
+            kind = data.pop(f"{part}_type", "raw")
+            data[part] = function_from_config(data.get(part), kind, owner, custom_objects)
         data["arguments"] = {name: _read_array(value) for name, value in (data.get("arguments") or {}).items()}
         return cls(**data)
-
-
-def _written(function: Callable[..., Any]) -> tuple[Any, str]:
-    if isinstance(function, FunctionType):
-        return func_dump(function), "lambda"
-    return getattr(function, "__name__", type(function).__name__), "function"
-
-
-def _read(value: Any, kind: str, custom_objects: Mapping[str, Any] | None) -> Any:
-    if kind == "raw":
-        return value
-    if kind == "function":
-        return deserialize_keras_object(
-            value, module_objects={}, custom_objects=custom_objects, printable_module_name="function in Lambda layer"
-        )
-    if kind == "lambda":
-        return func_load(value, globs={**globals(), "K": K, "np": np, **(custom_objects or {})})
-    raise TypeError(located(f"Unknown function type in the config of a Lambda layer: {kind}"))
 
 
 def _read_array(value: Any) -> Any:

@@ -1,15 +1,21 @@
-"""Layers of several inputs: Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Dot."""
+"""Layers of several inputs: Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Dot.
+
+`keras.layers.merge` was a function in Keras 1, so this module can be called like it.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import reduce
+from types import ModuleType
 from typing import Any
 
 from graphc.errors import GraphError, ShapeError
 from graphc.keras import backend as K
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.engine.input_spec import Shape
+from graphc.keras.legacy import merge as legacy
 from graphc.keras.utils.location import located
 
 
@@ -281,3 +287,13 @@ def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
 def dot(inputs: Any, axes: Any, normalize: bool = False, **kwargs: Any) -> Any:
     """Return `Dot(axes, normalize, **kwargs)(inputs)`."""
     return Dot(axes=axes, normalize=normalize, **kwargs)(inputs)
+
+
+class _CallableModule(ModuleType):
+    """A module that can be called: Keras 1 had a function of this module's name in the same place."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return legacy.merge(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.errors import ShapeError
+from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.keras import backend as K
 from graphc.keras import constraints, initializers, regularizers
 from graphc.keras.engine.base_layer import InputSpec, Layer
 from graphc.keras.legacy import interfaces
 from graphc.keras.utils.location import located
+
+
+class ModeError(GraphError, DTypeError):
+    """A mode that no version of Keras has."""
 
 
 class BatchNormalization(Layer):
@@ -19,6 +23,9 @@ class BatchNormalization(Layer):
     `old * momentum + new * (1 - momentum)`, the new variance being variance * n / (n - (1 + epsilon)) for n values a
     channel; otherwise the moving statistics are used. Weights of the axis's size: gamma (`scale`), beta (`center`),
     moving mean, moving variance.
+
+    `mode` is Keras 1's: 1 normalises along `axis`, each place of each sample on its own, by standard deviation plus
+    epsilon; 2 uses the batch's statistics at all times. Both leave the moving statistics alone.
     """
 
     @interfaces.legacy_batchnorm_support
@@ -37,11 +44,15 @@ class BatchNormalization(Layer):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        mode: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if mode not in (0, 1, 2):
+            raise ModeError(located(f"{self.name}: `mode` may be 0, 1 or 2, not {mode!r}"))
         self.supports_masking = True
         self.axis = axis
+        self.mode = mode
         self.momentum = momentum
         self.epsilon = epsilon
         self.center = center
@@ -87,13 +98,17 @@ class BatchNormalization(Layer):
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """Return the inputs normalised; in training the moving statistics are updated."""
-        if training in (0, False):
+        if self.mode == 1:
+            return self._normalized_by_sample(inputs)
+        if training in (0, False) and self.mode == 0:
             return self._normalized_by_moving_statistics(inputs)
         axis = self.axis % K.ndim(inputs)
         reduced = [i for i in range(K.ndim(inputs)) if i != axis]
         normalized, mean, variance = K.normalize_batch_in_training(
             inputs, self.gamma, self.beta, reduced, epsilon=self.epsilon
         )
+        if self.mode == 2:
+            return normalized
         sizes = K.shape(inputs)
         count = K.cast(K.prod([sizes[i] for i in reduced]), K.dtype(inputs))
         unbiased = variance * count / (count - (1.0 + self.epsilon))
@@ -106,12 +121,23 @@ class BatchNormalization(Layer):
         )
         return K.in_train_phase(normalized, lambda: self._normalized_by_moving_statistics(inputs), training=training)
 
-    def _normalized_by_moving_statistics(self, inputs: Any) -> Any:
+    def _normalized_by_sample(self, inputs: Any) -> Any:
+        mean = K.mean(inputs, axis=self.axis, keepdims=True)
+        deviation = K.sqrt(K.var(inputs, axis=self.axis, keepdims=True) + self.epsilon)
+        gamma, beta = self._along_axis(inputs, self.gamma, self.beta)
+        normalized = (inputs - mean) / (deviation + self.epsilon)
+        scaled = normalized if gamma is None else normalized * gamma
+        return scaled if beta is None else scaled + beta
+
+    def _along_axis(self, inputs: Any, *weights: Any) -> list[Any]:
+        """Return weights in a shape that is broadcast to that of the inputs."""
         shape: list[Any] = [1] * K.ndim(inputs)
         shape[self.axis] = K.int_shape(inputs)[self.axis]
-        mean, variance, beta, gamma = (
-            None if weight is None else K.reshape(weight, shape)
-            for weight in (self.moving_mean, self.moving_variance, self.beta, self.gamma)
+        return [None if weight is None else K.reshape(weight, shape) for weight in weights]
+
+    def _normalized_by_moving_statistics(self, inputs: Any) -> Any:
+        mean, variance, beta, gamma = self._along_axis(
+            inputs, self.moving_mean, self.moving_variance, self.beta, self.gamma
         )
         return K.batch_normalization(inputs, mean, variance, beta, gamma, axis=self.axis, epsilon=self.epsilon)
 
@@ -123,6 +149,7 @@ class BatchNormalization(Layer):
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
+            **({"mode": self.mode} if self.mode else {}),
             "axis": self.axis,
             "momentum": self.momentum,
             "epsilon": self.epsilon,

@@ -58,11 +58,9 @@ legacy_embedding_support = generate_legacy_interface(
 def _drop_batchnorm_mode(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
     if len(args) > 1:
         raise TypeError(located(f"`BatchNormalization` takes keyword arguments only, but you passed: {list(args[1:])}"))
-    if "mode" not in kwargs:
+    if kwargs.get("mode") != 0:
         return args, kwargs, []
-    mode = kwargs.pop("mode")
-    if mode != 0:
-        raise TypeError(located(f"`BatchNormalization` has no `mode` any more; mode={mode} is not supported."))
+    kwargs.pop("mode")
     return args, kwargs, [("no argument", "mode")]
 
 
