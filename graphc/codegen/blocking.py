@@ -118,14 +118,15 @@ def choose_shared_blocking(
     columns: Dim,
     depth: tuple[Dim, ...],
     layout: Layout,
-    left_distance: Dim,
+    left_distances: tuple[Dim, Dim],
     itemsize: int,
     target: Target,
 ) -> Blocking:
     """Return the decisions where one right operand serves several batches of rows.
 
-    `lines` is how many of these batches, one after the other, a tile may take rows of; `left_distance` is how many
-    elements rows are apart. The rest is as above.
+    `lines` is how many of these batches, one after the other, a tile may take rows of; `left_distances` is how many
+    elements apart the left operand's rows are, and what the innermost loop of the depth reads of it. The rest is as
+    above.
     """
     lanes = target.lanes
     registers = target.registers * 4 // itemsize
@@ -133,7 +134,7 @@ def choose_shared_blocking(
     last_rows, panels, taken = 0, None, 1
     rest: tuple[TileShape, ...] = ()
     if isinstance(rows, int):
-        crowd = _rows_of_a_cache(left_distance, itemsize)
+        crowd = _lines_of_a_cache(left_distances[0], itemsize)
         tile, taken = line_tile(rows, lines, columns, lanes, registers, crowd)
         total = rows * lines if taken > 1 else rows
         panels, last_rows = -(-total // tile.rows), total % tile.rows
@@ -146,6 +147,8 @@ def choose_shared_blocking(
     if isinstance(steps, int) and isinstance(columns, int) and steps * columns * itemsize > target.l2:
         packing = "always"
     short, longest = _DEPTHS[packing]
+    # The next rows find in the second cache what these have read of a left operand that lies in columns.
+    short = min(short, 8 * _lines_of_a_cache(left_distances[1], itemsize))
     if packing:
         # A panel that stays in the second cache is read there by all rows.
         longest = max(longest, target.l2 * 3 // 4 // (tile.vectors * lanes * itemsize))
@@ -225,8 +228,8 @@ def _packing(
     return "many"
 
 
-def _rows_of_a_cache(distance: Dim, itemsize: int) -> int:
-    """Return how many rows so far apart the nearest cache holds a line of: eight ways of 4 KiB."""
+def _lines_of_a_cache(distance: Dim, itemsize: int) -> int:
+    """Return how many lines so far apart the nearest cache holds: eight ways of 4 KiB."""
     return 8 * (4096 // math.gcd(4096, distance * itemsize)) if isinstance(distance, int) else 8
 
 

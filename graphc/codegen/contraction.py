@@ -123,7 +123,7 @@ def _shared_problem(
         kernel.column[1],
         tuple(extent for _, extent in kernel.depth),
         layout,
-        left.across,
+        (left.across, left.depth[-1]),
         itemsize(kernel.dtype),
         target,
     )
