@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import graphc
+from graphc.cli.audit import audit
 from graphc.cli.doctor import doctor
 from graphc.cli.plot import plot
 from graphc.cli.run import run, show_error
@@ -56,6 +57,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--ops", action="store_true", help="draw a model's operations instead of its layers")
     command.add_argument("--direction", choices=("TB", "LR"), default="TB", help="top to bottom, or left to right")
     command.set_defaults(action=lambda given: plot(given.target, given.output, given.ops, given.direction))
+
+    command = commands.add_parser(
+        "audit",
+        help="tell what a model file holds, without loading it",
+        description="Tell the format, layers and weights of a model file (.h5, .keras, .json, .yaml), what it needs "
+        "from custom_objects, and why it cannot be loaded. Nothing in the file is run. Exit status 1 for such a file.",
+    )
+    command.add_argument("file", metavar="FILE", help="path of the model file")
+    command.set_defaults(action=lambda given: audit(given.file))
 
     command = commands.add_parser(
         "doctor",

@@ -1,6 +1,7 @@
 """Model files: Keras 2.2.4's HDF5 written; Keras 1, 2, tf_keras and Keras 3 read, without running what they hold."""
 
 from graphc.keras.saving.architecture import model_from_config, model_from_json, model_from_yaml
+from graphc.keras.saving.audit import Audit, audit_file
 from graphc.keras.saving.convert_weights import preprocess_weights_for_loading
 from graphc.keras.saving.errors import MissingFileError, ModelFileError, UnsafeFileError
 from graphc.keras.saving.model_file import (
@@ -14,10 +15,12 @@ from graphc.keras.saving.model_file import (
 from graphc.keras.saving.report import LoadReport
 
 __all__ = [
+    "Audit",
     "LoadReport",
     "MissingFileError",
     "ModelFileError",
     "UnsafeFileError",
+    "audit_file",
     "load_model",
     "load_weights",
     "model_from_config",

@@ -21,7 +21,7 @@ _CLASSES = {
     "Deconvolution2D": "Conv2DTranspose",
     "SeparableConvolution2D": "SeparableConv2D",
 }
-_ONLY_KERAS_1 = {*_CLASSES, "Merge", "Highway", "MaxoutDense", "SReLU", "TimeDistributedDense"}
+KERAS_1_CLASSES = {*_CLASSES, "Merge", "Highway", "MaxoutDense", "SReLU", "TimeDistributedDense"}
 
 _ARGUMENTS = {
     "nb_filter": "filters",
@@ -79,7 +79,7 @@ def is_keras_1(config: Any) -> bool:
     """Whether a model's or layer's config has classes or arguments that only Keras 1 wrote."""
     found = False
     for class_name, own in _layers(config):
-        found = found or class_name in _ONLY_KERAS_1
+        found = found or class_name in KERAS_1_CLASSES
         found = found or any(name in own for name in ("border_mode", "dim_ordering", "W_regularizer", "bias", "p"))
     return found
 
