@@ -21,6 +21,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,8 @@ def measure(case: Case, direction: str, peak: float, target: Target, threads: in
     start = time.perf_counter()
     program = graphc.function(inputs, result)
     compiled = time.perf_counter() - start
-    arrays = [aligned(case.n, *map(int, inputs[0].shape[1:])), aligned(*map(int, inputs[1].shape))]
+    kernel_shape = (case.kernel, case.kernel, case.before, case.after)
+    arrays = [aligned(case.n, case.h, case.w, case.before), aligned(*kernel_shape)]
     if len(inputs) > 2:
         arrays.append(aligned(case.n, *case.space(), case.after))
     wanted = reference(case, direction, arrays)
@@ -190,7 +192,7 @@ def measure(case: Case, direction: str, peak: float, target: Target, threads: in
     shape = [case.n, case.h, case.w, case.before, case.after, case.kernel, case.stride, case.padding]
     for peer in peers:
         for name in peer.ask(shape=shape, direction=direction):
-            contenders[name] = lambda peer=peer, name=name: peer.ask(name=name, seconds=SECONDS)
+            contenders[name] = partial(peer.ask, name=name, seconds=SECONDS)
     seen: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(ROUNDS):
         for name, time_once in contenders.items():
