@@ -195,7 +195,8 @@ def _in_blocks(
     if isinstance(columns, int):
         wide = -(-columns // width)
         bytes_of_right = panel_depth * wide * width * itemsize
-        is_resident = not is_long and wide > 1 and blocking.pack_right != "many" and bytes_of_right <= target.l2 * 3 // 4
+        is_small = not is_long and bytes_of_right <= target.l2 * 3 // 4
+        is_resident = is_small and wide > 1 and blocking.pack_right != "many"
         column_panels = wide if is_resident else min(column_panels, wide)
     if is_resident:
         row_panels = max(1, RESIDENT_ROWS // tile.rows)
