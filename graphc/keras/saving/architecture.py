@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graphc.errors import DTypeError, GraphcError, GraphError
+from graphc.errors import DTypeError, GraphError
 from graphc.keras.engine import layer_classes
 from graphc.keras.engine.allowance import allowed_weights
 from graphc.keras.saving.config_keras1 import convert_keras_1, is_keras_1
@@ -81,10 +81,8 @@ def model_of(config: Any, origin: Origin, custom_objects: Custom, source: str, w
             model = layer_classes.deserialize(own, custom_objects=custom_objects)
     except MemoryError as error:
         raise UnsafeFileError(f"{source} declares a model that does not fit into memory") from error
-    except GraphcError as error:
-        if isinstance(error, (ModelFileError, ValueError)):
-            raise
-        raise ModelFileError(f"{source} has a model that cannot be made: {error}") from error
+    except ModelFileError:
+        raise
     except Exception as error:
         hint = _hint(error, custom_objects)
         raise ModelFileError(

@@ -130,7 +130,7 @@ def _look_at_config(found: Audit, config: Any) -> None:
         own = layer.get("config")
         is_known = name in known or name == "Functional" or name in KERAS_1_CLASSES
         if not is_known and layer_classes.find(name) is None:
-            found.needs.append(f"custom_objects[{name!r}]: a layer class that Keras 2.2.4 does not have")
+            found.needs.append(f"custom_objects[{name!r}]: a layer class that is not known here")
         if isinstance(own, Mapping):
             _look_for_code(found, name, own)
     found.facts["model"] = short_class_name(config["class_name"])

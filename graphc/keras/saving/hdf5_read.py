@@ -77,18 +77,16 @@ class _Reader:
         self._visited: set[int] = set()
         self._heaps: dict[int, dict[int, Buffer]] = {}
         self._budget = _FREE_BYTES + _EXPANSION * len(data)
-        self._base = 0
 
     def root(self) -> Group:
         version = self._data[8]
         if version in (0, 1):
             offsets, lengths = self._data[13], self._data[14]
             start = 24 if version == 0 else 28
-            (self._base,) = struct.unpack_from("<Q", self._data, start)
             (address,) = struct.unpack_from("<Q", self._data, start + 40)
         elif version in (2, 3):
             offsets, lengths = self._data[9], self._data[10]
-            self._base, _, _, address = struct.unpack_from("<4Q", self._data, 12)
+            (address,) = struct.unpack_from("<Q", self._data, 36)
         else:
             raise ModelFileError(f"an HDF5 superblock of version {version}")
         if (offsets, lengths) != (8, 8):
@@ -100,10 +98,9 @@ class _Reader:
 
     def _bytes(self, address: int, size: int) -> memoryview:
         """Return `size` bytes at an address of the file. Raises ModelFileError where they are not in it."""
-        start = self._base + address
-        if start + size > len(self._data):
+        if address + size > len(self._data):
             raise ModelFileError(f"{size} bytes at {address} lie outside of the file's {len(self._data)}")
-        return self._data[start : start + size]
+        return self._data[address : address + size]
 
     def _block(self, address: int, size: int) -> memoryview:
         """Return the bytes of a structure, which nothing else may refer to again."""
