@@ -84,9 +84,7 @@ def _per_channel(values: Sequence[float], x: Any, axis: int) -> Any:
     return aligned if is_array else K.constant(aligned, dtype)
 
 
-def decode_predictions(
-    preds: Any, top: int = 5, path: str | Path | None = None
-) -> list[list[tuple[str, str, np.floating[Any]]]]:
+def decode_predictions(preds: Any, top: int = 5, path: str | Path | None = None) -> list[list[tuple[str, str, Any]]]:
     """Return for each row of class scores (samples, 1000) its `top` best as (WordNet id, name, score), best first.
 
     The classes' names come from the JSON file at `path`, by default Keras's `models/imagenet_class_index.json` in its
