@@ -65,8 +65,9 @@ def write_report(files: list[Path], page: Path | None) -> None:
 
 
 def shown_command(arguments: list[str]) -> str:
-    """Return the command line for a report; where interpreters lie is nobody else's business."""
-    words = [re.sub(r"^(\w+)=.*$", r"\1=PYTHON", word) for word in arguments]
+    """Return the command line for a report; where files lie is left out."""
+    words = [re.sub(r"^((?:--peer=)?\w+)=.*$", r"\1=PYTHON", word) for word in arguments]
+    words = [Path(word).name if word.startswith("/") else word for word in words]
     return " ".join(["python benchmarks/run.py", *words])
 
 

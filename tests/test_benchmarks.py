@@ -145,3 +145,9 @@ def test_the_report_replaces_what_a_page_has_between_its_markers(tmp_path: Path)
     page.write_text("a page without markers\n")
     done = run("--report", str(saved), "--into", str(page), cache=tmp_path)
     assert done.returncode == 1 and "has no markers" in done.stderr
+
+
+def test_the_saved_command_does_not_tell_where_files_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ["mlp_step", "--peer", "jax=/a/b/python", "--peer=torch=/x/y", "--json", "/z/results.json"]
+    shown = module("run", monkeypatch).shown_command(given)
+    assert shown == "python benchmarks/run.py mlp_step --peer jax=PYTHON --peer=torch=PYTHON --json results.json"
