@@ -211,7 +211,7 @@ def test_custom_objects_may_have_configs_that_are_not_looked_into() -> None:
     }
     config = {"class_name": "Sequential", "config": {"layers": [{"class_name": "Package>Mine", "config": own}]}}
     model = model_from_config(config, custom_objects={"Mine": Mine})
-    assert model.layers[0].strange == strange
+    assert model.layers[0].strange == own["strange"]
 
 
 def test_an_error_while_building_is_one_of_the_file() -> None:
