@@ -189,12 +189,12 @@ def test_loop(
         for seen in native.stretches(order, batch_size):
             if bar is not None:
                 bar.update(seen)
-        return unpack_singleton([float(total) / len(order) for total in native.totals])
+        return unpack_singleton([np.float64(total) / len(order) for total in native.totals])
     for batch, size in _batches(arrays, order, batch_size, steps, is_shuffled=False):
         totals.add(to_list(function(batch)), size)
         if bar is not None:
             bar.update(totals.weight)
-    return unpack_singleton(totals.averages())
+    return unpack_singleton([np.float64(average) for average in totals.averages()])
 
 
 def predict_loop(

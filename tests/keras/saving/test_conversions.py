@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphc.keras import backend as K
 from graphc.keras.layers import (
     BatchNormalization,
     Conv1D,
@@ -86,6 +87,23 @@ def test_cudnn_does_not_fit_a_gru_that_resets_before() -> None:
 def recurrent(class_name: str, **attributes: Any) -> Any:
     """Return what stands for a recurrent layer of a class, where only its name and options count."""
     return type(class_name, (SimpleNamespace,), {})(name="r", weights=[None] * 3, **attributes)
+
+
+@pytest.mark.parametrize("is_turned", [True, False])
+def test_gates_of_th_convolutions_are_turned_where_they_need_it(is_turned: bool) -> None:
+    # Kernel (rows, columns, channels, 4 * filters); each gate may be stored as (filters, channels, rows, columns).
+    kernel = R.normal(size=(3, 2, 6, 20)).astype("float32")
+    inner = R.normal(size=(3, 2, 5, 20)).astype("float32")
+    bias = np.arange(20.0)
+    stored = []
+    for gate in (0, 2, 1, 3):
+        columns = slice(5 * gate, 5 * gate + 5)
+        parts = [kernel[..., columns], inner[..., columns]]
+        stored += [*(w.transpose(3, 2, 0, 1) if is_turned else w for w in parts), bias[columns]]
+    layer = recurrent("ConvLSTM2D", data_format="channels_first")
+    layer.weights = [K.variable(w) for w in (kernel, inner, bias)]
+    for mine, theirs in zip(preprocess_weights_for_loading(layer, stored, "1"), (kernel, inner, bias), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_weights_in_wrappers_and_models_are_converted_inside() -> None:
