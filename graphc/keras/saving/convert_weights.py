@@ -106,8 +106,8 @@ def _convert_keras_1(layer: Any, class_name: str, weights: list[Array], report: 
     """Return Keras 1's weights in the layouts of Keras 2 (before kernels are flipped)."""
     if class_name in ("GRU", "LSTM", "ConvLSTM2D") and len(weights) in (9, 12):
         if class_name == "ConvLSTM2D" and layer.data_format == "channels_first":
-            *rest, filters = K.int_shape(layer.weights[0])
-            if weights[0].shape != (*rest, filters // 4):
+            expected: tuple[Any, ...] = tuple(K.int_shape(layer.weights[0]))
+            if weights[0].shape != (*expected[:3], expected[3] // 4):
                 weights = [np.transpose(w, (2, 3, 1, 0)) if w.ndim == 4 else w for w in weights]
         report.add(f"{layer.name}: {len(weights)} arrays, one a gate, stacked into 3 in the gate order of Keras 2")
         return stack_gates(weights, class_name)
