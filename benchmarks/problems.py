@@ -45,12 +45,16 @@ class Network:
         return made
 
     def data(self) -> tuple[Array, Array]:
-        """Return inputs, and targets (one-hot, or real numbers), of an epoch."""
+        """Return inputs, and targets (one-hot, or real numbers) that depend on them, of an epoch.
+
+        On targets that cannot be learnt the units die, and what is timed is arithmetic with subnormal averages.
+        """
         random = np.random.default_rng(11)
-        x = random.random((self.rows, self.widths[0]), np.float32)
+        x = random.standard_normal((self.rows, self.widths[0]), np.float32)
+        wanted = x @ random.standard_normal((self.widths[0], self.widths[-1]), np.float32)
         if self.is_classifier:
-            return x, np.eye(self.widths[-1], dtype=np.float32)[random.integers(0, self.widths[-1], self.rows)]
-        return x, random.random((self.rows, self.widths[-1]), np.float32)
+            return x, np.eye(self.widths[-1], dtype=np.float32)[wanted.argmax(-1)]
+        return x, wanted / np.float32(self.widths[0] ** 0.5) + np.float32(1)
 
     def first_batch(self) -> tuple[Array, Array]:
         """Return inputs and targets of the first step, in memory of their own."""
