@@ -35,6 +35,7 @@ def _apply(case: Case) -> tuple[Any, list[Any], list[Any]]:
 
 
 @pytest.mark.parametrize("name", names("layers", unless=_ABSENT))
+@pytest.mark.filterwarnings("ignore:The .* layer is one of Keras 1")
 def test_layer(name: str) -> None:
     case = load("layers", name)
     layer, inputs, outputs = _apply(case)

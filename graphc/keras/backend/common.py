@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import ShapeError
+from graphc.keras.utils.location import located
+
 _settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
 
 
@@ -49,11 +52,11 @@ def set_image_data_format(data_format: str) -> None:
 
 
 def normalize_data_format(value: str | None) -> str:
-    """Return `value` in lower case, the default for None. Raises ValueError for an unknown order of axes."""
-    data_format = (image_data_format() if value is None else value).lower()
+    """Return `value` in lower case, the default for None. Raises ShapeError for an unknown order of axes."""
+    data_format = str(image_data_format() if value is None else value).lower()
     if data_format not in {"channels_first", "channels_last"}:
-        raise ValueError(
-            f'The `data_format` argument must be one of "channels_first", "channels_last". Received: {value}'
+        raise ShapeError(
+            located(f'The `data_format` argument must be one of "channels_first", "channels_last". Received: {value}')
         )
     return data_format
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABCMeta
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from graphc.keras.engine.node_access import NodeAccess
 from graphc.keras.legacy import interfaces
 from graphc.keras.utils.generic_utils import has_arg, is_all_none, to_list, unpack_singleton
 from graphc.keras.utils.layer_utils import count_params
-from graphc.keras.utils.location import located
+from graphc.keras.utils.location import about, located
 
 __all__ = ["InputSpec", "Layer", "Node"]
 
@@ -28,7 +29,16 @@ BASE_ARGUMENTS = frozenset(
 )
 
 
-class Layer(NodeAccess):
+class LayerClass(ABCMeta):
+    """The class of layer classes: errors of constructors name the layer. (Layers may be abstract classes, too.)"""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return a new layer."""
+        with about(kwargs.get("name") or cls.__name__):
+            return super().__call__(*args, **kwargs)
+
+
+class Layer(NodeAccess, metaclass=LayerClass):
     """A function of tensors that may own weights, losses and updates.
 
     Subclasses write `build(input_shape)` (make the weights with `add_weight`), `call(inputs)` (`mask` and
@@ -182,7 +192,7 @@ class Layer(NodeAccess):
         """
         inputs = list(inputs) if isinstance(inputs, list) else inputs
         input_list = to_list(inputs)
-        with K.name_scope(self.name), graph.layer_scope(self.name):
+        with K.name_scope(self.name), graph.layer_scope(self.name), about(self.name):
             self.assert_input_compatibility(inputs)
             self._build_for(input_list)
             self.assert_input_compatibility(inputs)

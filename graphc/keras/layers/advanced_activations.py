@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.errors import GraphError
+from graphc.errors import GraphError, ShapeError
 from graphc.keras import activations, constraints, initializers, regularizers
 from graphc.keras import backend as K
 from graphc.keras.engine.base_layer import InputSpec, Layer
@@ -61,8 +61,16 @@ class PReLU(_Elementwise):
         self.shared_axes = None if shared_axes is None else to_list(shared_axes, allow_tuple=True)
 
     def build(self, input_shape: Any) -> None:
-        """Make alpha."""
+        """Make alpha. Raises ShapeError where an axis that is not shared has no known size, or a shared one is none."""
         shared = self.shared_axes or []
+        unknown = [axis for axis, size in enumerate(input_shape) if axis and axis not in shared and size is None]
+        if unknown or not set(shared) <= set(range(1, len(input_shape))):
+            raise ShapeError(
+                located(
+                    f"{self.name}: an input of shape {tuple(input_shape)} leaves no known number of weights, "
+                    f"shared along the axes {shared}"
+                )
+            )
         self.alpha = self.add_weight(
             name="alpha",
             shape=tuple(1 if axis in shared else size for axis, size in enumerate(input_shape) if axis),

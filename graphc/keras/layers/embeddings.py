@@ -36,6 +36,10 @@ class Embedding(Layer):
         if "input_shape" not in kwargs:
             kwargs["input_shape"] = tuple(to_list(input_length, allow_tuple=True)) if input_length else (None,)
         super().__init__(**kwargs)
+        if input_dim < 1 or output_dim < 1:
+            raise ShapeError(
+                located(f"{self.name} needs input_dim and output_dim above 0, not {input_dim} and {output_dim}")
+            )
         self.input_dim = input_dim
         self.output_dim = output_dim
         self.embeddings_initializer = initializers.get(embeddings_initializer)

@@ -154,6 +154,8 @@ class Concatenate(_Merge):
     def build(self, input_shape: Any) -> None:
         """Check that the shapes agree but for the axis. Raises ShapeError where they do not."""
         self._check_list(input_shape)
+        if any(not -len(shape) <= self.axis < len(shape) for shape in input_shape):
+            raise ShapeError(located(f"{self.name}: there is no axis {self.axis} in inputs of shapes {input_shape}"))
         others = []
         for shape in input_shape:
             rest = list(shape)
@@ -228,7 +230,10 @@ class Dot(_Merge):
     def build(self, input_shape: Any) -> None:
         """Check that the two axes have the same size. Raises ShapeError where they do not."""
         self._check_pair(input_shape)
-        sizes = [shape[axis] for shape, axis in zip(input_shape, self._axes_of([len(s) for s in input_shape]))]
+        axes = self._axes_of([len(shape) for shape in input_shape])
+        if any(axis >= len(shape) for shape, axis in zip(input_shape, axes)):
+            raise ShapeError(located(f"{self.name}: axes {self.axes} are not all in inputs of shapes {input_shape}"))
+        sizes = [shape[axis] for shape, axis in zip(input_shape, axes)]
         if sizes[0] != sizes[1]:
             raise ShapeError(
                 located(f"{self.name}: dimension incompatibility {sizes[0]} != {sizes[1]}. Layer shapes: {input_shape}")

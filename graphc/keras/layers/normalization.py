@@ -67,7 +67,9 @@ class BatchNormalization(Layer):
         self.gamma_constraint = constraints.get(gamma_constraint)
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights. Raises ShapeError where the axis's size is not known."""
+        """Make the weights. Raises ShapeError where there is no such axis, or its size is not known."""
+        if not -len(input_shape) <= self.axis < len(input_shape):
+            raise ShapeError(located(f"{self.name}: an input of shape {tuple(input_shape)} has no axis {self.axis}"))
         size = input_shape[self.axis]
         if size is None:
             raise ShapeError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,12 +9,12 @@ from graphc.errors import GraphError, ShapeError
 from graphc.keras import activations, constraints, initializers, regularizers
 from graphc.keras import backend as K
 from graphc.keras.engine.base_layer import InputSpec, Layer
-from graphc.keras.utils.location import located
+from graphc.keras.utils.location import located, warn
 
 
 def warn_of_age(name: str, instead: str) -> None:
     """Warn that a layer is of Keras 1 only."""
-    warnings.warn(f"The `{name}` layer is one of Keras 1. {instead}", stacklevel=3)
+    warn(f"The `{name}` layer is one of Keras 1. {instead}")
 
 
 class _WeightedLayer(Layer):

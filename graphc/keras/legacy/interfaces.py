@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from graphc.keras.legacy.renaming import generate_legacy_interface, raise_duplicate_arg_error
-from graphc.keras.utils.location import located
+from graphc.keras.utils.location import located, warn
 
 __all__ = ["generate_legacy_interface", "raise_duplicate_arg_error"]
 
@@ -38,9 +37,7 @@ legacy_input_support = generate_legacy_interface(None, [("input_dtype", "dtype")
 
 def _drop_embedding_dropout(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
     if kwargs.pop("dropout", None) is not None:
-        warnings.warn(
-            "`Embedding` no longer takes `dropout`: put a `SpatialDropout1D` layer after it.", UserWarning, stacklevel=3
-        )
+        warn("`Embedding` no longer takes `dropout`: put a `SpatialDropout1D` layer after it.")
     return args, kwargs, []
 
 
@@ -86,10 +83,9 @@ legacy_add_weight_support = generate_legacy_interface(["name", "shape"], preproc
 def _count_steps(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
     """Samples become steps where the generator says how many there are in a batch."""
     if {"samples_per_epoch", "val_samples", "nb_val_samples"} & set(kwargs):
-        warnings.warn(
+        warn(
             "Keras 1 counted samples, Keras 2 counts batches drawn from the generator: `steps_per_epoch` is "
-            "`samples_per_epoch` / batch size, and so are `validation_steps` and `steps`.",
-            stacklevel=3,
+            "`samples_per_epoch` / batch size, and so are `validation_steps` and `steps`."
         )
     if len(args) > 2 or "samples_per_epoch" not in kwargs or "steps_per_epoch" in kwargs:
         return args, kwargs, []

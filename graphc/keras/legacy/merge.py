@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
@@ -13,7 +12,7 @@ from graphc.keras.engine import layer_classes
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.utils.function_config import function_from_config, function_to_config
 from graphc.keras.utils.generic_utils import has_arg, to_list
-from graphc.keras.utils.location import located
+from graphc.keras.utils.location import located, warn
 
 _ELEMENTWISE: dict[str, Callable[[Any, Any], Any]] = {
     "sum": lambda a, b: a + b,
@@ -217,9 +216,7 @@ def merge(
     name: str | None = None,
 ) -> Any:
     """Return `Merge(mode=mode, ...)(inputs)`: a list of tensors merged, as Keras 1 spelled it. Warns of its age."""
-    warnings.warn(
-        "`merge` is a function of Keras 1: use `add`, `multiply`, `concatenate`, ... of keras.layers.", stacklevel=2
-    )
+    warn("`merge` is a function of Keras 1: use `add`, `multiply`, `concatenate`, ... of keras.layers.")
     layer = Merge(
         mode=mode,
         concat_axis=concat_axis,

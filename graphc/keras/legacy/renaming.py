@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from graphc.errors import DTypeError
-from graphc.keras.utils.location import located
+from graphc.keras.utils.location import located, warn
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 Rewrite = Callable[[tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any], list[tuple[str, str]]]]
@@ -81,7 +80,7 @@ def warn_of_old_names(
     """Warn (UserWarning) that Keras 1 names were used, and show the call in Keras 2 spelling."""
     names = ", ".join(f"`{new}` for `{old}`" for new, old in replaced)
     call = ", ".join([*map(_shown, args), *(f"{key}={_shown(value)}" for key, value in kwargs.items())])
-    warnings.warn(f"Update your `{name}` call to the Keras 2 API ({names}): `{name}({call})`", stacklevel=3)
+    warn(f"Update your `{name}` call to the Keras 2 API ({names}): `{name}({call})`")
 
 
 def _shown(value: Any) -> str:
