@@ -121,6 +121,7 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
     """Return x where the condition holds, y elsewhere."""
     return Tensor(ops.where(as_node(condition), *as_nodes(x, y)))
 
+
 # Configs and profiles know functions by their names.
 for _name, _function in list(globals().items()):
     if getattr(_function, "__name__", None) == "apply":
