@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import copy
 import io
 import json
 import os
@@ -75,7 +76,7 @@ def twist(value: Any, r: random.Random) -> Any:
             if isinstance(item[key], (dict, list)):
                 waiting.append(item[key])
     owner, key = r.choice(parts)
-    owner[key] = r.choice(HOSTILE)
+    owner[key] = copy.deepcopy(r.choice(HOSTILE))
     return value
 
 
