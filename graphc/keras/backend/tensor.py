@@ -114,7 +114,7 @@ class Tensor:
 
     def __getitem__(self, key: Any) -> Tensor:
         keys = key if isinstance(key, tuple) else (key,)
-        return Tensor(ops.get_item(self.node, tuple(k.node if isinstance(k, Tensor) else k for k in keys)))
+        return Tensor(ops.get_item(self.node, tuple(_index(k) for k in keys)))
 
     def __neg__(self) -> Tensor:
         return Tensor(ops.negative(self.node))
@@ -222,6 +222,13 @@ class Variable(Tensor):
     def set_value(self, value: Any) -> None:
         """Replace the value. Raises ShapeError where the shape differs, and then changes nothing."""
         self.state.set_value(value)
+
+
+def _index(key: Any) -> Any:
+    """Return an entry of the brackets as `ops.get_item` takes it; a slice may have sizes of K.shape(x) as its ends."""
+    if isinstance(key, slice):
+        return slice(*(getattr(end, "dim", end) for end in (key.start, key.stop, key.step)))
+    return key.node if isinstance(key, Tensor) else key
 
 
 def as_node(value: Any, like: Node | None = None) -> Node:

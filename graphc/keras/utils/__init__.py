@@ -1,5 +1,10 @@
 """Utilities: custom objects, arrays, summaries, the progress bar, downloads, batches made ahead."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from graphc.keras.utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence, get_file
 from graphc.keras.utils.generic_utils import (
     CustomObjectScope,
@@ -9,10 +14,12 @@ from graphc.keras.utils.generic_utils import (
     serialize_keras_object,
 )
 from graphc.keras.utils.layer_utils import get_source_inputs, print_summary
-from graphc.keras.utils.multi_gpu_utils import multi_gpu_model
 from graphc.keras.utils.np_utils import normalize, to_categorical
 from graphc.keras.utils.progbar import Progbar
 from graphc.keras.utils.vis_utils import model_to_dot, plot_model
+
+if TYPE_CHECKING:
+    from graphc.keras.utils.multi_gpu_utils import multi_gpu_model
 
 __all__ = [
     "CustomObjectScope",
@@ -33,3 +40,10 @@ __all__ = [
     "serialize_keras_object",
     "to_categorical",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # It is made of layers, and layers are made with the modules of this package.
+    if name == "multi_gpu_model":
+        return importlib.import_module("graphc.keras.utils.multi_gpu_utils").multi_gpu_model
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

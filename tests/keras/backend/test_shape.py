@@ -88,3 +88,12 @@ def test_unknown_data_formats_are_refused(function: object) -> None:
     factors = (2, 2, 2) if function is K.resize_volumes else ()
     with pytest.raises(ValueError, match="channels_middle"):
         function(K.constant(np.ones((1, 2, 3, 4, 5))), *factors, data_format="channels_middle")
+
+
+def test_sizes_are_ends_of_slices() -> None:
+    x = K.placeholder((None, 4))
+    half = K.shape(x)[0] // 2
+    halves = K.function([x], [x[:half], x[half:, 1:]])
+    values = np.arange(20.0, dtype="float32").reshape(5, 4)
+    for part, expected in zip(halves([values]), (values[:2], values[2:, 1:])):
+        np.testing.assert_array_equal(part, expected)
