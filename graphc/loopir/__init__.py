@@ -22,7 +22,7 @@ from graphc.loopir.nodes import (
     Store,
     expressions,
 )
-from graphc.loopir.plan import Argument, Buffer, Launch, Plan, Requirement, Result
+from graphc.loopir.plan import Argument, Buffer, Launch, Origin, Plan, Requirement, Result
 from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_plan
 from graphc.loopir.verify import verify_kernel, verify_plan
 
@@ -45,6 +45,7 @@ __all__ = [
     "Load",
     "Local",
     "LoopKernel",
+    "Origin",
     "Parameter",
     "Plan",
     "Requirement",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -31,12 +32,32 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """A graph node that a kernel computes: its op, its type as text, its layer, the user's line, its share of `work`.
+
+    `node` is the node itself, for tools that look at both; nothing here reads it.
+    """
+
+    op: str
+    type: str
+    layer: str | None = None
+    source: str | None = None
+    work: Dim = 0
+    node: Any = None
+
+    def __str__(self) -> str:
+        layer = f"layer '{self.layer}'" if self.layer else ""
+        place = (self.source or "").removeprefix(os.getcwd() + os.sep)
+        return f"{self.op}: {self.type}  {', '.join(filter(None, (layer, place)))}".rstrip()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Launch:
     """Run a kernel with buffers for its parameters, in order.
 
     `work` is an estimate of scalar operations, `bytes` of memory moved. `barrier` tells whether all threads must
-    have finished earlier launches before this one starts. `origin` lines name the graph nodes that became it,
-    with layer and user's line.
+    have finished earlier launches before this one starts. `origin` are the graph nodes that became it; `unfused`
+    tells why they did not join the kernels that compute what they read.
     """
 
     kernel: Kernel
@@ -44,7 +65,8 @@ class Launch:
     work: Dim
     bytes: Dim
     barrier: bool = True
-    origin: tuple[str, ...] = field(default=())
+    origin: tuple[Origin, ...] = field(default=())
+    unfused: tuple[str, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -153,7 +153,7 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
         barrier = "barrier; " if launch.barrier else ""
         cost = f"{barrier}work {format_dim(launch.work)}, bytes {format_dim(launch.bytes)}"
         yield f"  launch {number} ({', '.join(launch.arguments)})  # {cost}"
-        yield from (f"    # {line}" for line in launch.origin)
+        yield from (f"    # {origin}" for origin in launch.origin)
         yield from (f"    {line}" for line in _kernel_lines(launch.kernel))
     results = ", ".join(f"{r.dtype}[{', '.join(map(format_dim, r.shape))}] in {r.buffer}" for r in plan.results)
     yield f"  return {results}"

@@ -7,7 +7,8 @@ from graphc.passes.canonicalise import canonicalise
 from graphc.passes.eliminate_dead_code import eliminate_dead_code
 from graphc.passes.expand_composites import expand_composites
 from graphc.passes.fold_constants import fold_constants
-from graphc.passes.pipeline import Pass, PassRecord, PassReport, run_passes
+from graphc.passes.pipeline import Pass, PassRecord, PassReport, Watch, run_passes
+from graphc.passes.recording import Rewrite
 from graphc.passes.simplify_algebra import simplify_algebra
 from graphc.passes.sink_transposes import sink_transposes
 from graphc.passes.stabilise import stabilise
@@ -26,12 +27,13 @@ PIPELINE: tuple[Pass, ...] = (
 """The passes of every compilation, in order. CSE is not among them: equal nodes are one object."""
 
 
-def run_pipeline(graph: Graph, name: str = "program") -> PassReport:
+def run_pipeline(graph: Graph, name: str = "program", watch: Watch | None = None) -> PassReport:
     """Run PIPELINE on a graph; see `run_passes`."""
-    return run_passes(graph, PIPELINE, name)
+    return run_passes(graph, PIPELINE, name, watch)
 
 
 __all__ = [
-    "PIPELINE", "Pass", "PassRecord", "PassReport", "canonicalise", "eliminate_dead_code", "expand_composites",
-    "fold_constants", "run_passes", "run_pipeline", "simplify_algebra", "sink_transposes", "stabilise", "unify_dims",
+    "PIPELINE", "Pass", "PassRecord", "PassReport", "Rewrite", "Watch", "canonicalise", "eliminate_dead_code",
+    "expand_composites", "fold_constants", "run_passes", "run_pipeline", "simplify_algebra", "sink_transposes",
+    "stabilise", "unify_dims",
 ]  # fmt: skip

@@ -12,8 +12,10 @@ from typing import TypeAlias
 from graphc import config
 from graphc.errors import ConfigError, GraphcError
 from graphc.graph import Graph, format_graph, verify_graph
+from graphc.passes.recording import Rewrite, recording
 
 Pass: TypeAlias = Callable[[Graph], Graph]
+Watch: TypeAlias = Callable[[Pass, Graph, Graph, list[Rewrite]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,10 @@ class PassReport:
         return "\n".join(rows)
 
 
-def run_passes(graph: Graph, passes: Sequence[Pass], name: str = "program") -> PassReport:
+def run_passes(graph: Graph, passes: Sequence[Pass], name: str = "program", watch: Watch | None = None) -> PassReport:
     """Run passes in order under the flags; `name` is the folder of the dumps.
+
+    `watch(pass, before, after, rewrites)` is told of each pass that ran.
 
     GRAPHC_DISABLE leaves passes out, GRAPHC_STOP_AFTER ends after one, GRAPHC_VERIFY verifies the graph before the
     first and after each, GRAPHC_DUMP writes the graph's text before the first and after each that changed it,
@@ -61,8 +65,14 @@ def run_passes(graph: Graph, passes: Sequence[Pass], name: str = "program") -> P
         if rewrite.__name__ in disabled:
             continue
         before, start = graph, time.perf_counter()
-        graph = rewrite(before)
+        if watch is None:
+            graph = rewrite(before)
+        else:
+            with recording() as rewrites:
+                graph = rewrite(before)
         milliseconds = (time.perf_counter() - start) * 1000
+        if watch is not None:
+            watch(rewrite, before, graph, rewrites)
         changed = graph is not before
         records.append(PassRecord(rewrite.__name__, milliseconds, len(before.nodes), len(graph.nodes), changed))
         if verify and changed:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from graphc.errors import GraphError
 from graphc.graph import Graph, Node, inheriting, rebuild
+from graphc.passes.recording import record
 
 Rule: TypeAlias = Callable[[Node], Node | None]
 
@@ -42,6 +43,7 @@ class Rules:
             for rule in rules:
                 result = rule(n)
                 if result is not None and result is not n and result.type == n.type:
+                    record(" ".join((rule.__doc__ or "").split()), n, result)
                     return result
         return None
 

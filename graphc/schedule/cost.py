@@ -17,11 +17,12 @@ def group_work(group: Group, elements: Elements) -> Dim:
     """Return an estimate of the multiply-adds that would take as long as the group does."""
     total: Dim = 0
     for n in group.members:
-        total = add(total, _node_work(n, elements))
+        total = add(total, node_work(n, elements))
     return total
 
 
-def _node_work(n: Node, elements: Elements) -> Dim:
+def node_work(n: Node, elements: Elements) -> Dim:
+    """Return a node's part of its group's work, what is written out inside it included."""
     if n.op.kind == "contraction":
         return multiply(n.type.size, product(depth_extents(n)))
     cost = CONTRACTION_ADVANTAGE * _inline_cost(n, elements)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from graphc.graph import Graph, Node
 from graphc.loopir import Load
 from graphc.schedule.elements import Elements, as_symbol, buffer_name, squeezed
-from graphc.schedule.group import Group, Order, folded_dims, folds_last_axes, kept_dims
+from graphc.schedule.group import Group, Order, folded_dims, folds_last_axes, kept_dims, label
 from graphc.symbolic import FloorDiv, Modulo, affine, atoms, product
 
 # Statements of one kernel: registers and compile time grow with it.
@@ -36,9 +36,26 @@ class Fusion:
 
     def place(self, n: Node) -> Group:
         """Put an anchored node into the best group there is, or a new one."""
-        group = next((g for g in self._candidates(n) if self._accepts(g, n)), None) or self._start(n)
-        self._join(group, n)
-        return group
+        refused: list[tuple[Group, str]] = []
+        chosen: Group | None = None
+        for group in self._candidates(n):
+            reason = self._refusal(group, n)
+            if reason is None:
+                chosen = group
+                break
+            refused.append((group, reason))
+        chosen = chosen or self._start(n)
+        chosen.unfused += self._apart(chosen, n, refused)
+        self._join(chosen, n)
+        return chosen
+
+    def _apart(self, chosen: Group, n: Node, refused: list[tuple[Group, str]]) -> list[str]:
+        """Return a line for each kernel that computes what n reads and that n is not part of: why."""
+        before = self.dependencies(chosen, n)
+        if n.op.kind in ("structured", "contraction"):
+            reason = "every element of it is read many times, and would be computed as often"
+            refused = [(self.groups[number], reason) for number in sorted(before)]
+        return [f"{n.op.name} is apart from {label(g)}: {reason}" for g, reason in refused if g.number in before]
 
     def place_alone(self, n: Node) -> Group:
         """Put an anchored node into a new group."""
@@ -101,13 +118,21 @@ class Fusion:
         if not squeezed(n.shape) and n.op.kind != "reduction":
             yield from (g for g in self.groups if g not in seen and g.kind == "loops" and not g.domain)
 
-    def _accepts(self, group: Group, n: Node) -> bool:
-        if group.kind == "structured" or len(group.members) >= MOST_MEMBERS:
-            return False
+    def _refusal(self, group: Group, n: Node) -> str | None:
+        """Return why n cannot join the group, None where it can."""
+        if group.kind == "structured":
+            return "it has a kernel template of its own"
+        if len(group.members) >= MOST_MEMBERS:
+            return f"that kernel has {MOST_MEMBERS} statements, the most one may have"
         trial = self._with_loops_for(group, n)
-        if trial is None or not self._reads_members_in_place(trial, n):
-            return False
-        return self.order.allows(self.dependencies(trial, n), group.number)
+        if trial is None:
+            loops = ", ".join(map(str, group.domain + group.inner)) or "none"
+            return f"its loops ({loops}) cannot compute {n.op.name} {n.type}"
+        if not self._reads_members_in_place(trial, n):
+            return f"{n.op.name} reads elements of it other than the one being computed"
+        if not self.order.allows(self.dependencies(trial, n), group.number):
+            return "another kernel has to run between the two"
+        return None
 
     def _with_loops_for(self, group: Group, n: Node) -> Group | None:
         """Return the group (or what it would become) if its loops can compute n."""

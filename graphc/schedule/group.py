@@ -21,7 +21,8 @@ class Group:
     loops: members have the shape `domain` (axes of length one aside), reductions among them fold axes that are
     not the last ones. rows: outer loops over `domain`, inside it members of shape `domain` (one scalar a row)
     or `domain + inner`, and reductions over `inner`. contract: the first member is a contraction of shape
-    `domain`, the others its epilogue. structured: one node with a template of its own.
+    `domain`, the others its epilogue. structured: one node with a template of its own. `unfused` tells why
+    the first member did not join the kernels that compute what it reads.
     """
 
     number: int
@@ -29,6 +30,7 @@ class Group:
     domain: tuple[Dim, ...]
     inner: tuple[Dim, ...] = ()
     members: list[Node] = field(default_factory=list)
+    unfused: list[str] = field(default_factory=list)
 
     @property
     def outer_symbols(self) -> tuple[Dim, ...]:
@@ -66,6 +68,11 @@ class Group:
         if n.op.kind == "reduction":
             return elements.compute(n, reduction_index(n, self.outer_symbols))
         return elements.compute(n, self.index(n))
+
+
+def label(group: Group) -> str:
+    """Return what the group computes, for reports: its members' ops."""
+    return "+".join(n.op.name for n in group.members)
 
 
 def reduced_axes(n: Node) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from graphc.loopir import (
 )
 from graphc.schedule.contract import KERNEL_DTYPES, contraction_kernel, describe_contraction, total
 from graphc.schedule.elements import Elements, as_symbol, buffer_name, loads, loop_symbols
-from graphc.schedule.group import Group, folded_dims
+from graphc.schedule.group import Group, folded_dims, label
 from graphc.schedule.rewrite import Loops, Rewriter, collapse, dims_of
 from graphc.symbolic import Dim, Value, atoms, symbols
 
@@ -61,11 +61,6 @@ def outer_loops(group: Group) -> Loops:
 def inner_loops(group: Group) -> Loops:
     """Return the loops over a row."""
     return [(as_symbol(s), e) for s, e in zip(group.inner_symbols, group.inner)]
-
-
-def label(group: Group) -> str:
-    """Return what the kernel computes, for reports: its members' ops."""
-    return "+".join(n.op.name for n in group.members)
 
 
 def loop_kernel(statements: Sequence[Statement], outer: Loops, inner: Loops, places: Places, name: str) -> BuiltKernel:

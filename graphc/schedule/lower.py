@@ -8,9 +8,9 @@ from dataclasses import replace
 from graphc import dtypes
 from graphc.errors import CompileError
 from graphc.graph import Graph, Node, assumed_equalities
-from graphc.loopir import Argument, Buffer, Launch, Plan, Requirement, Result
+from graphc.loopir import Argument, Buffer, Launch, Origin, Plan, Requirement, Result
 from graphc.schedule.anchor import choose_anchors
-from graphc.schedule.cost import group_work
+from graphc.schedule.cost import group_work, node_work
 from graphc.schedule.elements import buffer_name
 from graphc.schedule.fuse import Fusion
 from graphc.schedule.group import Group
@@ -100,8 +100,12 @@ def _launch(built: BuiltKernel, group: Group, fusion: Fusion, storage: Storage, 
     for name in built.arguments:
         buffer = storage.buffers[name]
         moved = add(moved, multiply(buffer.size, dtypes.itemsize(buffer.dtype)))
-    origin = tuple(f"{n.op.name}: {n.type}  {n.provenance}".rstrip() for n in group.members)
-    return Launch(built.kernel, built.arguments, group_work(group, fusion.elements), moved, barrier, origin)
+    origin = tuple(
+        Origin(n.op.name, str(n.type), n.provenance.layer, n.provenance.source, node_work(n, fusion.elements), n)
+        for n in group.members
+    )
+    work = group_work(group, fusion.elements)
+    return Launch(built.kernel, built.arguments, work, moved, barrier, origin, tuple(group.unfused))
 
 
 def _place_temporaries(storage: Storage, launches: list[Launch]) -> tuple[tuple[Buffer, ...], Dim]:

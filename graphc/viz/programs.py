@@ -125,5 +125,5 @@ def _launch_box(launch: Launch, key: str, number: int) -> Box:
     kind = "contraction" if isinstance(launch.kernel, ContractKernel) else "loops"
     label = launch.kernel.label or kind
     details: Sequence[str] = (f"work {launch.work}", f"bytes {launch.bytes}")
-    note = "\n".join(launch.origin)
+    note = "\n".join(map(str, launch.origin))
     return Box(key, _short(f"{number}: {label}"), tuple(map(_short, details)), "box", kind, note)

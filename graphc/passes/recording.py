@@ -1,0 +1,40 @@
+"""What the rules did: a log that is kept only while somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from graphc.graph import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """One application of a rule: its algebra (`x * 1 -> x`), the node it looked at, what it made of it."""
+
+    algebra: str
+    before: Node
+    after: Node
+
+
+_log: ContextVar[list[Rewrite] | None] = ContextVar("log", default=None)
+
+
+@contextmanager
+def recording() -> Iterator[list[Rewrite]]:
+    """Collect the rewrites of the block, in order."""
+    rewrites: list[Rewrite] = []
+    token = _log.set(rewrites)
+    try:
+        yield rewrites
+    finally:
+        _log.reset(token)
+
+
+def record(algebra: str, before: Node, after: Node) -> None:
+    """Add a rewrite to the log, where one is kept."""
+    log = _log.get()
+    if log is not None:
+        log.append(Rewrite(algebra, before, after))
