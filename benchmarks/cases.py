@@ -78,6 +78,15 @@ CASES: dict[str, Case] = {
             turn=0.5,
         ),
         Case(
+            "sequence_fit",
+            "training a small convolutional network (28x28, batches of 128) on batches that a Sequence makes "
+            "meanwhile: a random half mirrored, brightness changed",
+            ("step within an epoch",),
+            ("graphc", "graphc sequence"),
+            "step",
+            turn=1.0,
+        ),
+        Case(
             "elementwise",
             "gelu(a x + b) * sigmoid(c x) - log1p(exp(x)) on vectors of float32, gelu by tanh",
             ("10^4", "10^6", "10^7"),

@@ -95,6 +95,22 @@ NETWORKS: dict[str, Callable[[bool], Network]] = {
 }
 
 
+def image_batches(quick: bool) -> tuple[Array, Array]:
+    """Return images [batches, rows, 28, 28, 1], and their classes one-hot [batches, rows, 10]."""
+    random = np.random.default_rng(17)
+    batches, rows = (2, 4) if quick else (10, 128)
+    classes = np.eye(10, dtype=np.float32)[random.integers(0, 10, (batches, rows))]
+    return random.random((batches, rows, 28, 28, 1), np.float32), classes
+
+
+def augmented(images: Array, seed: int) -> Array:
+    """Return the images of one batch, a random half mirrored, each made darker or brighter."""
+    random = np.random.default_rng(seed)
+    is_mirrored = random.random(len(images)) < 0.5
+    changed = np.where(is_mirrored[:, None, None, None], images[:, :, ::-1], images)
+    return changed * random.uniform(0.8, 1.2, (len(images), 1, 1, 1)).astype(np.float32)
+
+
 def vectors(quick: bool) -> dict[str, Array]:
     """Return the operands of the elementwise case by the names of its figures."""
     random = np.random.default_rng(13)

@@ -18,6 +18,7 @@ CASES = {
     "call_dense": ["call"],
     "mlp_batch1": ["call"],
     "housing_fit": ["step within an epoch"],
+    "sequence_fit": ["step within an epoch"],
     "elementwise": ["10^4", "10^6", "10^7"],
     "import_time": ["import"],
     "first_call": ["predict, no cache", "predict, cached", "training step, no cache", "training step, cached"],

@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from entry import Entry, Timed
 from fresh import first_call_entry, import_entry
-from problems import CHECKED_STEPS, COEFFICIENTS, EPSILON, LEARNING_RATE, NETWORKS, RHO, Network, sample, vectors
+from problems import (
+    CHECKED_STEPS,
+    COEFFICIENTS,
+    EPSILON,
+    LEARNING_RATE,
+    NETWORKS,
+    RHO,
+    Network,
+    augmented,
+    image_batches,
+    sample,
+    vectors,
+)
 
 import graphc
 from graphc import keras, ops
 from graphc.keras import backend as K
-from graphc.keras.layers import Dense
+from graphc.keras.layers import Conv2D, Dense, Flatten, MaxPooling2D
 from peers import IMPORTED
 
 
@@ -46,7 +59,7 @@ def _infer(network: Network, variant: str) -> Entry:
         "native": "f(x)",
         "executable": "e(x)",
         "function": "k(inputs)",
-        "predict": "model.predict_on_batch(x)",
+        "predict": "model.predict(x)",
     }
     names = {"f": executable.native, "e": executable, "k": function, "model": model, "x": x, "inputs": [x]}
     return Entry(sample(function([x])[0]), {"call": Timed(texts[variant], names)})
@@ -62,6 +75,44 @@ def _elementwise(quick: bool) -> Entry:
     return Entry(sample(f(data["10^4"])), {name: Timed("f(x)", {"f": f, "x": v}) for name, v in data.items()})
 
 
+class _Augmented(keras.utils.Sequence):
+    """The batches of `image_batches`, each changed anew when it is asked for."""
+
+    def __init__(self, images: Any, classes: Any) -> None:
+        self.images, self.classes = images, classes
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Any:
+        return augmented(self.images[index], index), self.classes[index]
+
+
+def _train_on_batches(variant: str, quick: bool) -> Entry:
+    model = keras.models.Sequential(
+        [
+            Conv2D(32, 3, activation="relu", input_shape=(28, 28, 1)),
+            Conv2D(64, 3, activation="relu"),
+            MaxPooling2D(2),
+            Flatten(),
+            Dense(128, activation="relu"),
+            Dense(10, activation="softmax"),
+        ]
+    )
+    random = np.random.default_rng(19)
+    model.set_weights([random.normal(0, 0.05, w.shape).astype(np.float32) for w in model.get_weights()])
+    model.compile(keras.optimizers.RMSprop(lr=LEARNING_RATE, rho=RHO, epsilon=EPSILON), "categorical_crossentropy")
+    sequence = _Augmented(*image_batches(quick))
+    losses = [float(model.train_on_batch(*sequence[0])) for _ in range(CHECKED_STEPS)]
+    x, y = (np.concatenate(arrays) for arrays in zip(*(sequence[i] for i in range(len(sequence)))))
+    names = {"model": model, "sequence": sequence, "x": x, "y": y, "batch": len(x) // len(sequence)}
+    texts = {
+        "": "model.fit(x, y, batch_size=batch, shuffle=False, verbose=0)",
+        "sequence": "model.fit_generator(sequence, shuffle=False, verbose=0)",
+    }
+    return Entry(losses, {"step within an epoch": Timed(texts[variant], names, len(sequence))})
+
+
 def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
     """Return the entry of a case. Variants: native and executable (compiled functions), function (K.function)."""
     if case == "import_time":
@@ -70,6 +121,8 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return first_call_entry("graphc", variant, threads)
     if case == "elementwise":
         return _elementwise(quick)
+    if case == "sequence_fit":
+        return _train_on_batches(variant, quick)
     network = NETWORKS[case](quick)
     fit = "model.fit(x, y, batch_size=batch, epochs=epochs, verbose=0)"
     if case == "mlp_step":
