@@ -58,7 +58,7 @@ def prefixes(executable: Any) -> list[Any]:
 
     host, plan = runtime.cpu().host, executable.plan
     target = codegen.describe_target(host.name, host.features, host.l1, host.l2)
-    shortened = [dataclasses.replace(plan, launches=plan.launches[:n]) for n in range(len(plan.launches) + 1)]
+    shortened = [dataclasses.replace(plan, steps=plan.launches[:n]) for n in range(len(plan.launches) + 1)]
     return [runtime.load_plan(p, codegen.emit_plan(p, target), name=f"first_{i}") for i, p in enumerate(shortened)]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText, Operand
-from graphc.codegen.llvm_run import PlannedLaunch, emit_dim, plan_cost
+from graphc.codegen.llvm_run import PlannedStep, emit_dim, plan_cost
 from graphc.loopir import Plan, size_sources
 from graphc.symbolic import Symbol
 
@@ -40,7 +40,7 @@ def emit_variables(plan: Plan, scratch_bytes: int) -> str:
     )
 
 
-def emit_entry(plan: Plan, launches: Sequence[PlannedLaunch], scratch_bytes: int) -> FunctionText:
+def emit_entry(plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int) -> FunctionText:
     """Return `graphc_call`. Raises CompileError where a size is bound by no argument."""
     f = FunctionBuilder("graphc_call", [("ptr", "self"), ("ptr", "args"), ("i64", "count")], result="ptr")
     buffers = _stack(f, f"[{len(plan.buffers) + 2} x ptr]")
@@ -53,7 +53,7 @@ def emit_entry(plan: Plan, launches: Sequence[PlannedLaunch], scratch_bytes: int
     threads = f.value("load i32, ptr @graphc_threads")
     results = _allocate_results(f, plan, sizes)
     _fill_buffers(f, plan, buffers, arrays, results)
-    with _temporaries(f, plan, buffers, sizes, (scratch_bytes, threads), results), _guarded(f, plan, launches, sizes):
+    with _temporaries(f, plan, buffers, sizes, (scratch_bytes, threads), results), _guarded(f, plan, steps, sizes):
         f.emit(f"call void @graphc_run(ptr {buffers}, ptr {size_array}, i32 {threads})")
     _return_results(f, results)
     f.begin("slow")
@@ -232,13 +232,13 @@ def _store_memory(f: FunctionBuilder, plan: Plan, buffers: str, memory: str, are
 
 @contextmanager
 def _guarded(
-    f: FunctionBuilder, plan: Plan, launches: Sequence[PlannedLaunch], sizes: Mapping[Symbol, Operand]
+    f: FunctionBuilder, plan: Plan, steps: Sequence[PlannedStep], sizes: Mapping[Symbol, Operand]
 ) -> Iterator[None]:
     """Hold the lock of the states as the plan needs it, and release Python's where there is much to do.
 
     No thread ever waits for the states' lock while it holds Python's.
     """
-    cost = emit_dim(f, plan_cost(launches), sizes)
+    cost = emit_dim(f, plan_cost(steps), sizes)
     kind = state_access(plan)
     may_release = not isinstance(cost, int) or cost >= _RELEASE
     if kind is None and not may_release:

@@ -7,7 +7,7 @@ from graphc.codegen.llvm_contract import contract_scratch_bytes, emit_contract_k
 from graphc.codegen.llvm_entry import emit_entry, emit_variables
 from graphc.codegen.llvm_epoch import emit_epoch
 from graphc.codegen.llvm_loops import emit_loop_kernel
-from graphc.codegen.llvm_run import emit_run, plan_launches
+from graphc.codegen.llvm_run import emit_run, plan_steps
 from graphc.codegen.target import Target
 from graphc.loopir import ContractKernel, Kernel, Plan
 
@@ -39,10 +39,10 @@ def emit_plan(plan: Plan, target: Target) -> str:
         if launch.kernel not in names:
             names[launch.kernel] = f"kernel_{len(names)}"
             functions.append(emit_kernel(launch.kernel, names[launch.kernel], target))
-    launches = plan_launches(plan, [names[launch.kernel] for launch in plan.launches])
+    steps = plan_steps(plan.steps, names)
     scratch = scratch_bytes(plan, target)
-    functions += emit_run(plan, launches, scratch)
-    functions.append(emit_entry(plan, launches, scratch))
+    functions += emit_run(plan, steps, scratch)
+    functions.append(emit_entry(plan, steps, scratch))
     functions += emit_epoch(plan)
     return assemble_module(functions, emit_variables(plan, scratch), target)
 

@@ -1,4 +1,4 @@
-"""`graphc_run`: the plan's launches as calls, on one thread or in one region of several.
+"""`graphc_run`: the plan's launches as calls, its loops as loops, on one thread or in one region of several.
 
     void graphc_run(ptr buffers, ptr sizes, i32 threads)
 
@@ -8,11 +8,14 @@ then the scratch memory's; `sizes` to the values of `plan.sizes`. The bits of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Union
 
 from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText, Operand
-from graphc.loopir import ContractKernel, For, Launch, Plan
+from graphc.codegen.llvm_convert import STORAGE
+from graphc.loopir import ContractKernel, For, Kernel, Launch, Loop, Place, Plan, Step
 from graphc.symbolic import Dim, FloorDiv, Modulo, Symbol, Value, add, multiply
 
 # Estimated picoseconds of a launch's unit of work and of one byte moved, by one thread with its data in the L2 cache.
@@ -33,12 +36,29 @@ class PlannedLaunch:
     parallel: bool
 
 
-def plan_launches(plan: Plan, functions: Sequence[str]) -> tuple[PlannedLaunch, ...]:
-    """Return the plan's launches with the functions that `functions` names for them, and their costs."""
-    return tuple(
-        PlannedLaunch(launch, function, _cost(launch), _has_parallel_part(launch))
-        for launch, function in zip(plan.launches, functions)
-    )
+@dataclass(frozen=True, slots=True)
+class PlannedLoop:
+    """A loop, what is in it, and its estimated cost in picoseconds on one thread."""
+
+    loop: Loop
+    steps: tuple[PlannedStep, ...]
+    cost: Dim
+
+
+PlannedStep = Union[PlannedLaunch, PlannedLoop]
+
+
+def plan_steps(steps: Sequence[Step], functions: Mapping[Kernel, str]) -> tuple[PlannedStep, ...]:
+    """Return the steps with the functions that `functions` names for their kernels, and their costs."""
+    planned: list[PlannedStep] = []
+    for step in steps:
+        match step:
+            case Launch(kernel):
+                planned.append(PlannedLaunch(step, functions[kernel], _cost(step), _has_parallel_part(step)))
+            case Loop(_, extent, inner):
+                inside = plan_steps(inner, functions)
+                planned.append(PlannedLoop(step, inside, multiply(extent, plan_cost(inside))))
+    return tuple(planned)
 
 
 def _cost(launch: Launch) -> Dim:
@@ -50,16 +70,21 @@ def _has_parallel_part(launch: Launch) -> bool:
     return isinstance(kernel, ContractKernel) or any(isinstance(s, For) and s.parallel for s in kernel.body)
 
 
-def plan_cost(launches: Sequence[PlannedLaunch]) -> Dim:
-    """Return the estimated picoseconds of the whole plan on one thread."""
+def plan_cost(steps: Sequence[PlannedStep]) -> Dim:
+    """Return the estimated picoseconds of steps on one thread."""
     total: Dim = 0
-    for planned in launches:
+    for planned in steps:
         total = add(total, planned.cost)
     return total
 
 
+def _is_parallel(planned: PlannedStep) -> bool:
+    """Tell whether threads may share some of a step."""
+    return any(map(_is_parallel, planned.steps)) if isinstance(planned, PlannedLoop) else planned.parallel
+
+
 def emit_dim(f: FunctionBuilder, dim: Dim, sizes: Mapping[Symbol, Operand]) -> Operand:
-    """Return the i64 that a dim over size symbols is; a Python int where it is static."""
+    """Return the i64 that a dim over these symbols is; a Python int where it is static."""
     if isinstance(dim, int):
         return dim
     total: Operand = 0
@@ -85,13 +110,13 @@ def load_sizes(f: FunctionBuilder, plan: Plan, pointer: str) -> dict[Symbol, Ope
     return {s: f.value(f"load i64, ptr {f.gep(pointer, i, 'i64')}") for i, s in enumerate(plan.sizes)}
 
 
-def emit_run(plan: Plan, launches: Sequence[PlannedLaunch], scratch_bytes: int) -> list[FunctionText]:
+def emit_run(plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int) -> list[FunctionText]:
     """Return `graphc_run` and what it calls. Thread t's scratch memory starts at t * scratch_bytes."""
-    total = plan_cost(launches)
-    always_serial = not any(p.parallel for p in launches) or (isinstance(total, int) and total < _PARALLEL_PLAN)
+    total = plan_cost(steps)
+    always_serial = not any(map(_is_parallel, steps)) or (isinstance(total, int) and total < _PARALLEL_PLAN)
     f = FunctionBuilder("graphc_run", [("ptr", "buffers"), ("ptr", "sizes"), ("i32", "threads")])
     if always_serial:
-        _emit_launches(f, plan, launches, scratch_bytes, None)
+        _Runner(f, plan, scratch_bytes, None).run(steps)
         return [f.finish()]
     sizes = load_sizes(f, plan, "%sizes")
     several = f.value("icmp sgt i32 %threads, 1")
@@ -107,11 +132,11 @@ def emit_run(plan: Plan, launches: Sequence[PlannedLaunch], scratch_bytes: int) 
     f.call("void", "GOMP_parallel", [("ptr", "@graphc_region"), ("ptr", context), ("i32", "%threads"), ("i32", "0")])
     f.emit("ret void")
     f.begin(serial)
-    _emit_launches(f, plan, launches, scratch_bytes, None)
-    return [_emit_region(plan, launches, scratch_bytes), f.finish()]
+    _Runner(f, plan, scratch_bytes, None).run(steps)
+    return [_emit_region(plan, steps, scratch_bytes), f.finish()]
 
 
-def _emit_region(plan: Plan, launches: Sequence[PlannedLaunch], scratch_bytes: int) -> FunctionText:
+def _emit_region(plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int) -> FunctionText:
     """Return the function that every thread of a region runs."""
     f = FunctionBuilder("graphc_region", [("ptr", "context")], linkage="internal", attributes="#1")
     f.emit("%buffers = load ptr, ptr %context")
@@ -119,93 +144,139 @@ def _emit_region(plan: Plan, launches: Sequence[PlannedLaunch], scratch_bytes: i
     thread = f.value(f"sext i32 {f.call('i32', 'omp_get_thread_num', [])} to i64")
     # The library may give fewer threads than were asked for.
     threads = f.value(f"sext i32 {f.call('i32', 'omp_get_num_threads', [])} to i64")
-    _emit_launches(f, plan, launches, scratch_bytes, (thread, threads))
+    _Runner(f, plan, scratch_bytes, (thread, threads)).run(steps)
     return f.finish()
 
 
-def _emit_launches(
-    f: FunctionBuilder,
-    plan: Plan,
-    launches: Sequence[PlannedLaunch],
-    scratch_bytes: int,
-    team: tuple[str, str] | None,
-) -> None:
-    """Emit every launch, for the only thread or (with `team`: its number, their count) for one of several."""
-    sizes = load_sizes(f, plan, "%sizes")
-    arena = f.value(f"load ptr, ptr {f.gep('%buffers', len(plan.buffers), 'ptr')}")
-    scratch = f.value(f"load ptr, ptr {f.gep('%buffers', len(plan.buffers) + 1, 'ptr')}")
-    pointers: dict[str, str] = {}
-    for position, buffer in enumerate(plan.buffers):
-        if buffer.role == "temporary":
-            pointers[buffer.name] = f.gep(arena, emit_dim(f, buffer.slot or 0, sizes), "i8")
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """What happened since the last barrier, as i1 operands, so that steps of known size decide when they are emitted.
+
+    `ran`: whether anything ran; `split`: whether anything ran on all threads; `owed`: whether a launch that must
+    follow a barrier went without.
+    """
+
+    ran: str = "false"
+    split: str = "false"
+    owed: str = "false"
+
+
+class _Runner:
+    """Emits steps for the only thread or (with `team`: its number, their count) for one of several."""
+
+    def __init__(self, f: FunctionBuilder, plan: Plan, scratch_bytes: int, team: tuple[str, str] | None) -> None:
+        self._builder = f
+        self._symbols = load_sizes(f, plan, "%sizes")
+        self._team = team
+        arena = f.value(f"load ptr, ptr {f.gep('%buffers', len(plan.buffers), 'ptr')}")
+        scratch = f.value(f"load ptr, ptr {f.gep('%buffers', len(plan.buffers) + 1, 'ptr')}")
+        self._element = {b.name: STORAGE[b.dtype] for b in plan.buffers}
+        self._pointers: dict[str, str] = {}
+        for position, buffer in enumerate(plan.buffers):
+            if buffer.role == "temporary":
+                self._pointers[buffer.name] = f.gep(arena, emit_dim(f, buffer.slot or 0, self._symbols), "i8")
+            else:
+                self._pointers[buffer.name] = f.value(f"load ptr, ptr {f.gep('%buffers', position, 'ptr')}")
+        self._scratch = scratch if team is None else f.gep(scratch, f.multiply(team[0], scratch_bytes), "i8")
+        self._first = "true" if team is None else f.compare("eq", team[0], 0)
+
+    def run(self, steps: Sequence[PlannedStep]) -> None:
+        """Emit all steps."""
+        if self._team is None:
+            self._alone(steps)
         else:
-            pointers[buffer.name] = f.value(f"load ptr, ptr {f.gep('%buffers', position, 'ptr')}")
-    if team is None:
-        for planned in launches:
-            _emit_call(f, planned, pointers, sizes, scratch, 0, 1)
-        return
-    thread, threads = team
-    own_scratch = f.gep(scratch, f.multiply(thread, scratch_bytes), "i8")
-    first = f.compare("eq", thread, 0)
-    # Since the last barrier: whether anything ran, whether anything ran on all threads, whether a launch that must
-    # follow a barrier went without. i1 operands, so that launches whose size is known decide when they are emitted.
-    any_before, split_before, owed = "false", "false", "false"
-    for planned in launches:
-        split = _is_split(f, planned, sizes)
-        if planned.launch.barrier:
-            owed = any_before
-        # The first thread alone runs small launches one after the other: it waits for nobody but split ones.
-        needed = _select(f, split, owed, _select(f, owed, split_before, "false"))
-        _emit_barrier(f, needed)
-        any_before, split_before, owed = (_select(f, needed, "false", i1) for i1 in (any_before, split_before, owed))
+            self._together(steps, self._team, _Since())
+
+    def _alone(self, steps: Sequence[PlannedStep]) -> None:
+        for planned in steps:
+            if isinstance(planned, PlannedLaunch):
+                self._call(planned, 0, 1)
+                continue
+            with self._iterations(planned):
+                self._alone(planned.steps)
+
+    @contextmanager
+    def _iterations(self, planned: PlannedLoop) -> Iterator[None]:
+        f, loop = self._builder, planned.loop
+        with f.loop(0, emit_dim(f, loop.extent, self._symbols), 1) as counter:
+            self._symbols[loop.symbol] = counter.index
+            yield
+
+    def _together(self, steps: Sequence[PlannedStep], team: tuple[str, str], since: _Since) -> _Since:
+        """Emit steps for one of several threads; return what happened since the last barrier."""
+        for planned in steps:
+            split = self._is_split(planned)
+            must_wait = isinstance(planned, PlannedLoop) or planned.launch.barrier
+            owed = since.ran if must_wait else since.owed
+            # The first thread alone runs small launches one after the other: it waits for nobody but split ones.
+            needed = self._select(split, owed, self._select(owed, since.split, "false"))
+            self._barrier(needed)
+            if isinstance(planned, PlannedLoop):
+                with self._iterations(planned):
+                    self._together(planned.steps, team, _Since())
+                    self._barrier(split)
+                since = _Since(self._select(split, "false", "true"))
+                continue
+            before, owed = (self._select(needed, "false", i1) for i1 in (since.split, owed))
+            self._shared_call(planned, split, team)
+            since = _Since("true", self._select(split, "true", before), owed)
+        return since
+
+    def _is_split(self, planned: PlannedStep) -> str:
+        """Return the i1 that tells whether the threads share this launch, or any launch of this loop."""
+        f = self._builder
+        if isinstance(planned, PlannedLoop):
+            shared = "false"
+            for inner in planned.steps:
+                shared = self._select(shared, "true", self._is_split(inner))
+            return shared
+        if not planned.parallel:
+            return "false"
+        cost = emit_dim(f, planned.cost, self._symbols)
+        if isinstance(cost, int):
+            return "true" if cost >= _PARALLEL_LAUNCH else "false"
+        return f.compare("sge", cost, _PARALLEL_LAUNCH)
+
+    def _shared_call(self, planned: PlannedLaunch, split: str, team: tuple[str, str]) -> None:
+        """Emit a launch on all threads where `split` holds, else on the first."""
+        f = self._builder
+        thread, threads = team
         if split == "true":
-            _emit_call(f, planned, pointers, sizes, own_scratch, thread, threads)
+            self._call(planned, thread, threads)
         elif split == "false":
-            with f.when(first):
-                _emit_call(f, planned, pointers, sizes, own_scratch, 0, 1)
+            with f.when(self._first):
+                self._call(planned, 0, 1)
         else:
-            with f.when(f.value(f"or i1 {split}, {first}")):
-                count = f.value(f"select i1 {split}, i64 {threads}, i64 1")
-                _emit_call(f, planned, pointers, sizes, own_scratch, thread, count)
-        split_before = _select(f, split, "true", split_before)
-        any_before = "true"
+            with f.when(f.value(f"or i1 {split}, {self._first}")):
+                self._call(planned, thread, f.value(f"select i1 {split}, i64 {threads}, i64 1"))
 
+    def _select(self, condition: str, then: str, otherwise: str) -> str:
+        if then == otherwise or condition == "true":
+            return then
+        if condition == "false":
+            return otherwise
+        return self._builder.value(f"select i1 {condition}, i1 {then}, i1 {otherwise}")
 
-def _is_split(f: FunctionBuilder, planned: PlannedLaunch, sizes: Mapping[Symbol, Operand]) -> str:
-    """Return the i1 that tells whether the threads share this launch."""
-    if not planned.parallel:
-        return "false"
-    cost = emit_dim(f, planned.cost, sizes)
-    if isinstance(cost, int):
-        return "true" if cost >= _PARALLEL_LAUNCH else "false"
-    return f.compare("sge", cost, _PARALLEL_LAUNCH)
-
-
-def _select(f: FunctionBuilder, condition: str, then: str, otherwise: str) -> str:
-    if then == otherwise or condition == "true":
-        return then
-    return otherwise if condition == "false" else f.value(f"select i1 {condition}, i1 {then}, i1 {otherwise}")
-
-
-def _emit_barrier(f: FunctionBuilder, needed: str) -> None:
-    if needed == "true":
-        f.call("void", "GOMP_barrier", [])
-    elif needed != "false":
-        with f.when(needed):
+    def _barrier(self, needed: str) -> None:
+        f = self._builder
+        if needed == "true":
             f.call("void", "GOMP_barrier", [])
+        elif needed != "false":
+            with f.when(needed):
+                f.call("void", "GOMP_barrier", [])
 
+    def _call(self, planned: PlannedLaunch, thread: Operand, threads: Operand) -> None:
+        launch = planned.launch
+        arguments = [f"ptr {self._pointer(place)}" for place in launch.places]
+        arguments += [f"i64 {self._symbols[s]}" for s in launch.kernel.sizes]
+        arguments += [f"ptr {self._scratch}", f"i64 {thread}", f"i64 {threads}"]
+        self._builder.emit(f"call void @{planned.function}({', '.join(arguments)})")
 
-def _emit_call(
-    f: FunctionBuilder,
-    planned: PlannedLaunch,
-    pointers: Mapping[str, str],
-    sizes: Mapping[Symbol, Operand],
-    scratch: str,
-    thread: Operand,
-    threads: Operand,
-) -> None:
-    launch = planned.launch
-    arguments = [f"ptr {pointers[name]}" for name in launch.arguments]
-    arguments += [f"i64 {sizes[s]}" for s in launch.kernel.sizes]
-    arguments += [f"ptr {scratch}", f"i64 {thread}", f"i64 {threads}"]
-    f.emit(f"call void @{planned.function}({', '.join(arguments)})")
+    def _pointer(self, place: Place) -> str:
+        f = self._builder
+        offset = emit_dim(f, place.offset, self._symbols)
+        pointer = f.gep(self._pointers[place.buffer], offset, self._element[place.buffer])
+        if place.index is None or place.initial is None:
+            return pointer
+        is_first = f.compare("eq", emit_dim(f, place.index, self._symbols), 0)
+        return f.value(f"select i1 {is_first}, ptr {self._pointer(place.initial)}, ptr {pointer}")

@@ -22,8 +22,8 @@ from graphc.loopir.nodes import (
     Store,
     expressions,
 )
-from graphc.loopir.plan import Argument, Buffer, Launch, Origin, Plan, Requirement, Result
-from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_plan
+from graphc.loopir.plan import Argument, Buffer, Launch, Loop, Origin, Place, Plan, Requirement, Result, Step
+from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_place, format_plan
 from graphc.loopir.verify import verify_kernel, verify_plan
 
 __all__ = [
@@ -44,13 +44,16 @@ __all__ = [
     "Let",
     "Load",
     "Local",
+    "Loop",
     "LoopKernel",
     "Origin",
     "Parameter",
+    "Place",
     "Plan",
     "Requirement",
     "Result",
     "Statement",
+    "Step",
     "Store",
     "evaluate_kernel",
     "evaluate_plan",
@@ -58,6 +61,7 @@ __all__ = [
     "format_dim",
     "format_expression",
     "format_kernel",
+    "format_place",
     "format_plan",
     "has_epoch",
     "size_sources",

@@ -33,7 +33,7 @@ from graphc.loopir.nodes import (
     Statement,
     Store,
 )
-from graphc.loopir.plan import Plan
+from graphc.loopir.plan import Launch, Loop, Place, Plan, Step
 from graphc.loopir.printer import format_expression
 from graphc.loopir.scalar import MEANING, cast, fold, philox
 from graphc.symbolic import Dim, FloorDiv, Modulo, Symbol, Value
@@ -48,13 +48,32 @@ def evaluate_plan(plan: Plan, arrays: Sequence[Any]) -> tuple[list[Array], dict[
     """
     sizes = _bind_sizes(plan, arrays)
     memory = _allocate(plan, arrays, sizes)
-    for launch in plan.launches:
-        named = {p.name: memory[name] for p, name in zip(launch.kernel.parameters, launch.arguments)}
-        evaluate_kernel(launch.kernel, named, sizes)
+    _run_steps(plan.steps, memory, sizes)
     results = [
         memory[r.buffer].reshape([symbolic.evaluate(dim, sizes) for dim in r.shape]).copy() for r in plan.results
     ]
     return results, {b.name: memory[b.name] for b in plan.buffers if b.role == "state"}
+
+
+def _run_steps(steps: Sequence[Step], memory: Mapping[str, Array], sizes: Mapping[Symbol, int]) -> None:
+    """Run steps; `sizes` binds the symbols of the loops around them too."""
+    for step in steps:
+        match step:
+            case Launch(kernel):
+                named = {p.name: _elements(place, memory, sizes) for p, place in zip(kernel.parameters, step.places)}
+                evaluate_kernel(kernel, named, sizes)
+            case Loop(symbol, extent, inner):
+                for position in range(symbolic.evaluate(extent, sizes)):
+                    _run_steps(inner, memory, {**sizes, symbol: position})
+
+
+def _elements(place: Place, memory: Mapping[str, Array], sizes: Mapping[Symbol, int]) -> Array:
+    if place.index is not None and place.initial is not None and symbolic.evaluate(place.index, sizes) == 0:
+        return _elements(place.initial, memory, sizes)
+    offset = symbolic.evaluate(place.offset, sizes)
+    if not 0 <= offset <= memory[place.buffer].size:
+        raise ExecutionError(f"{place.buffer} has {memory[place.buffer].size} elements; a place starts at {offset}")
+    return memory[place.buffer][offset:]
 
 
 def _bind_sizes(plan: Plan, arrays: Sequence[Any]) -> dict[Symbol, int]:

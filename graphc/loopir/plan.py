@@ -1,10 +1,11 @@
-"""Plan: a program as launches of kernels over planned buffers."""
+"""Plan: a program as launches of kernels over planned buffers, and loops of such."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Union
 
 import numpy as np
 
@@ -31,6 +32,25 @@ class Buffer:
     slot: Dim | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The elements of a buffer from `offset` on; where `index` is 0, those of `initial` instead.
+
+    Both dims are over the plan's sizes and the symbols of the loops around. `initial` is where the first iteration
+    of a loop finds what the others find as the result of the one before.
+    """
+
+    buffer: str
+    offset: Dim = 0
+    index: Dim | None = None
+    initial: Place | None = None
+
+    @property
+    def buffers(self) -> tuple[str, ...]:
+        """The buffers that this may stand for."""
+        return (self.buffer,) if self.initial is None else (self.buffer, *self.initial.buffers)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
     """A graph node that a kernel computes: its op, its type as text, its layer, the user's line, its share of `work`.
@@ -53,7 +73,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Launch:
-    """Run a kernel with buffers for its parameters, in order.
+    """Run a kernel with buffers, or places in buffers, for its parameters, in order.
 
     `work` is an estimate of scalar operations, `bytes` of memory moved. `barrier` tells whether all threads must
     have finished earlier launches before this one starts. `origin` are the graph nodes that became it; `unfused`
@@ -61,12 +81,42 @@ class Launch:
     """
 
     kernel: Kernel
-    arguments: tuple[str, ...]
+    arguments: tuple[str | Place, ...]
     work: Dim
     bytes: Dim
     barrier: bool = True
     origin: tuple[Origin, ...] = field(default=())
     unfused: tuple[str, ...] = field(default=())
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The arguments, whole buffers too as places."""
+        return tuple(Place(a) if isinstance(a, str) else a for a in self.arguments)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """Run the steps for symbol = 0 .. extent - 1, one iteration after the other.
+
+    All threads must have finished what came before the loop before it starts, and an iteration before the next one.
+    """
+
+    symbol: Symbol
+    extent: Dim
+    steps: tuple[Step, ...]
+
+
+Step = Union[Launch, Loop]
+
+
+def launches_of(steps: tuple[Step, ...]) -> Iterator[Launch]:
+    """Yield the launches among the steps, those in loops once each, in order."""
+    for step in steps:
+        match step:
+            case Launch():
+                yield step
+            case Loop():
+                yield from launches_of(step.steps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,14 +154,14 @@ class Plan:
     """A whole program.
 
     `sizes` are the run-time dims; each is bound from the first axis of an argument that is that bare symbol.
-    `arena` is the number of bytes of temporaries. `launches` run in order. `requirements` must hold for a call.
+    `arena` is the number of bytes of temporaries. `steps` run in order. `requirements` must hold for a call.
     """
 
     sizes: tuple[Symbol, ...]
     buffers: tuple[Buffer, ...]
     arguments: tuple[Argument, ...]
     results: tuple[Result, ...]
-    launches: tuple[Launch, ...]
+    steps: tuple[Step, ...]
     arena: Dim
     requirements: tuple[Requirement, ...] = ()
 
@@ -120,11 +170,16 @@ class Plan:
         return next(b for b in self.buffers if b.name == name)
 
     @property
+    def launches(self) -> tuple[Launch, ...]:
+        """All launches, those in loops once each, in order."""
+        return tuple(launches_of(self.steps))
+
+    @property
     def has_updates(self) -> bool:
         """Tell whether a launch writes a state."""
         states = {b.name for b in self.buffers if b.role == "state"}
         return any(
-            parameter.writable and argument in states
+            parameter.writable and place.buffer in states
             for launch in self.launches
-            for parameter, argument in zip(launch.kernel.parameters, launch.arguments)
+            for parameter, place in zip(launch.kernel.parameters, launch.places)
         )

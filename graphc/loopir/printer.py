@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 
 from graphc.loopir.nodes import (
     Call,
@@ -21,7 +22,7 @@ from graphc.loopir.nodes import (
     Statement,
     Store,
 )
-from graphc.loopir.plan import Buffer, Plan
+from graphc.loopir.plan import Buffer, Launch, Loop, Place, Plan, Step
 from graphc.symbolic import Atom, Dim, FloorDiv, Modulo, Symbol, Value
 
 _INFIX = {
@@ -149,14 +150,34 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
         yield f"  sizes {', '.join(s.name for s in plan.sizes)}"
     yield f"  arena {format_dim(plan.arena)} bytes"
     yield from (f"  {_format_buffer(b)}" for b in plan.buffers)
-    for number, launch in enumerate(plan.launches):
-        barrier = "barrier; " if launch.barrier else ""
-        cost = f"{barrier}work {format_dim(launch.work)}, bytes {format_dim(launch.bytes)}"
-        yield f"  launch {number} ({', '.join(launch.arguments)})  # {cost}"
-        yield from (f"    # {origin}" for origin in launch.origin)
-        yield from (f"    {line}" for line in _kernel_lines(launch.kernel))
+    yield from _step_lines(plan.steps, 1, itertools.count())
     results = ", ".join(f"{r.dtype}[{', '.join(map(format_dim, r.shape))}] in {r.buffer}" for r in plan.results)
     yield f"  return {results}"
+
+
+def _step_lines(steps: Sequence[Step], depth: int, numbers: Iterator[int]) -> Iterator[str]:
+    indent = "  " * depth
+    for step in steps:
+        match step:
+            case Loop(symbol, extent, inner):
+                yield f"{indent}loop {symbol.name} < {format_dim(extent)}:"
+                yield from _step_lines(inner, depth + 1, numbers)
+            case Launch(kernel, arguments):
+                barrier = "barrier; " if step.barrier else ""
+                cost = f"{barrier}work {format_dim(step.work)}, bytes {format_dim(step.bytes)}"
+                yield f"{indent}launch {next(numbers)} ({', '.join(map(format_place, arguments))})  # {cost}"
+                yield from (f"{indent}  # {origin}" for origin in step.origin)
+                yield from (f"{indent}  {line}" for line in _kernel_lines(kernel))
+
+
+def format_place(place: str | Place) -> str:
+    """Return an argument of a launch as text: the buffer, where in it, and the place that index 0 stands for."""
+    if isinstance(place, str):
+        return place
+    text = place.buffer if place.offset == 0 else f"{place.buffer}[{format_dim(place.offset)}:]"
+    if place.index is None or place.initial is None:
+        return text
+    return f"{text} if {format_dim(place.index)} else {format_place(place.initial)}"
 
 
 def _format_buffer(buffer: Buffer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -27,8 +28,8 @@ from graphc.loopir.nodes import (
     Statement,
     Store,
 )
-from graphc.loopir.plan import Plan
-from graphc.loopir.printer import format_dim, format_expression, format_kernel
+from graphc.loopir.plan import Buffer, Launch, Loop, Place, Plan, Step
+from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_place
 from graphc.symbolic import Dim, Polynomial, Symbol
 
 _COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal"})
@@ -297,9 +298,9 @@ def _check_affine(offset: Dim, symbols: list[Symbol], what: str, scope: _Scope) 
 def verify_plan(plan: Plan) -> None:
     """Check that a plan and its kernels are well formed. Raises CompileError with every problem.
 
-    Buffers are named once and sized by bound symbols; launches pass buffers of the right dtype, never one buffer
+    Buffers are named once and sized by bound symbols; launches pass buffers of the right dtype, never one place
     to a written parameter and another one; inputs and constants are never written; every result has its own
-    output buffer; every size is the bare dim of an argument.
+    output buffer; every size is the bare dim of an argument; a loop binds a symbol that no loop around it binds.
     """
     problems = _plan_problems(plan)
     if problems:
@@ -337,10 +338,7 @@ def _plan_problems(plan: Plan) -> list[str]:
             problems.append(f"{name} is not an {role} buffer of {dtype}")
     if len({r.buffer for r in plan.results}) != len(plan.results):
         problems.append("two results share a buffer")
-    for number, launch in enumerate(plan.launches):
-        problems += [f"launch {number}: {problem}" for problem in _launch_problems(plan, number)]
-        missing = set(launch.kernel.sizes) - set(plan.sizes)
-        problems += [f"launch {number}: {symbol.name} is no size of the plan" for symbol in missing]
+    problems += _StepChecker(plan).problems(plan.steps, frozenset(plan.sizes))
     return problems
 
 
@@ -349,22 +347,58 @@ def _bare(dim: Polynomial) -> Dim:
     return symbolic.symbol(symbol.name, symbol.extent)
 
 
-def _launch_problems(plan: Plan, number: int) -> list[str]:
-    launch = plan.launches[number]
-    buffers = {b.name: b for b in plan.buffers}
-    parameters = launch.kernel.parameters
-    if len(parameters) != len(launch.arguments):
-        return [f"{len(parameters)} parameters, {len(launch.arguments)} buffers"]
-    problems: list[str] = []
-    for parameter, name in zip(parameters, launch.arguments):
-        given = buffers.get(name)
+class _StepChecker:
+    """Checks a plan's steps in order; launches are numbered through."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._buffers = {b.name: b for b in plan.buffers}
+        self._numbers = itertools.count()
+
+    def problems(self, steps: Sequence[Step], bound: frozenset[Symbol]) -> list[str]:
+        """Return the problems of steps inside loops that, with the sizes, bind `bound`."""
+        found: list[str] = []
+        for step in steps:
+            match step:
+                case Launch(kernel):
+                    number = next(self._numbers)
+                    missing = [f"{symbol.name} is no size of the plan" for symbol in set(kernel.sizes) - bound]
+                    found += [f"launch {number}: {problem}" for problem in self._of_launch(step, bound) + missing]
+                case Loop(symbol, extent, inner):
+                    if symbol in bound or symbol.extent != extent:
+                        found.append(f"loop {symbol.name}: the symbol is bound around it or runs to another extent")
+                    missing = [s.name for s in symbolic.symbols(extent) - bound]
+                    found += [f"loop {symbol.name}: {name} of its extent is not bound" for name in missing]
+                    found += self.problems(inner, bound | {symbol})
+        return found
+
+    def _of_launch(self, launch: Launch, bound: frozenset[Symbol]) -> list[str]:
+        parameters, places = launch.kernel.parameters, launch.places
+        if len(parameters) != len(places):
+            return [f"{len(parameters)} parameters, {len(places)} buffers"]
+        problems: list[str] = []
+        for parameter, place in zip(parameters, places):
+            problems += self._of_place(place, parameter, bound)
+            if parameter.writable and places.count(place) > 1:
+                # Targets promise LLVM that parameters do not alias.
+                problems.append(f"{format_place(place)} is passed twice and written")
+        return problems
+
+    def _of_place(self, place: Place, parameter: Parameter, bound: frozenset[Symbol]) -> list[str]:
+        given: Buffer | None = self._buffers.get(place.buffer)
+        problems: list[str] = []
         if given is None:
-            problems.append(f"{name} is no buffer")
+            problems.append(f"{place.buffer} is no buffer")
         elif given.dtype != parameter.dtype:
-            problems.append(f"{name} is {given.dtype}, parameter {parameter.name} {parameter.dtype}")
+            problems.append(f"{place.buffer} is {given.dtype}, parameter {parameter.name} {parameter.dtype}")
         elif parameter.writable and given.role in ("input", "constant"):
-            problems.append(f"writes the {given.role} {name}")
-        if parameter.writable and launch.arguments.count(name) > 1:
-            # Targets promise LLVM that parameters do not alias.
-            problems.append(f"{name} is passed twice and written")
-    return problems
+            problems.append(f"writes the {given.role} {place.buffer}")
+        dims = [d for d in (place.offset, place.index) if d is not None]
+        missing = {s.name for d in dims for s in symbolic.symbols(d) - bound}
+        problems += [f"{format_place(place)}: {name} is not bound" for name in missing]
+        if (place.index is None) != (place.initial is None):
+            problems.append(f"{place.buffer} has an index without an initial place, or one without the other")
+        if place.initial is not None:
+            if parameter.writable:
+                problems.append(f"writes {format_place(place)}, which is now one buffer, now another")
+            problems += self._of_place(place.initial, parameter, bound)
+        return problems

@@ -114,7 +114,7 @@ def _place_temporaries(storage: Storage, launches: list[Launch]) -> tuple[tuple[
     phase = 0
     for launch in launches:
         phase += launch.barrier
-        for name in launch.arguments:
+        for name in (name for place in launch.places for name in place.buffers):
             lifetimes[name] = (lifetimes.get(name, (phase, phase))[0], phase)
     temporaries = [b for b in storage.buffers.values() if b.role == "temporary"]
     offsets, arena = plan_memory(temporaries, lifetimes)

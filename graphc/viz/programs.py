@@ -102,12 +102,12 @@ def picture_of_plan(plan: Plan, title: str = "plan", direction: Direction = "TB"
     for i, launch in enumerate(plan.launches):
         key = f"k{i}"
         boxes.append(_launch_box(launch, key, i))
-        uses = list(zip(launch.kernel.parameters, launch.arguments))
+        uses = list(zip(launch.kernel.parameters, launch.places))
         # Readers first: a launch that writes in place reads what stood there before.
-        for name in dict.fromkeys(argument for _, argument in uses):
+        for name in dict.fromkeys(name for _, place in uses for name in place.buffers):
             if name in writer:
                 arrows.append(Arrow(writer[name], key, name if writer[name][0] == "k" else ""))
-        writer |= {argument: key for parameter, argument in uses if parameter.writable}
+        writer |= {place.buffer: key for parameter, place in uses if parameter.writable}
     for name, key in writer.items():
         if key.startswith("k") and buffers[name].role in ("output", "state"):
             suffix = " (next)" if buffers[name].role == "state" else ""

@@ -38,7 +38,7 @@ def test_plans_without_states_take_no_lock() -> None:
 def test_readers_share_the_lock() -> None:
     state = State(np.zeros(5, np.float32))
     plan = counter(state)
-    reader = replace(plan, launches=plan.launches[:1])
+    reader = replace(plan, steps=plan.steps[:1])
     body = _body(emit_plan(reader, TARGET), "graphc_call")
     assert "tryrdlock" in body
     assert "wrlock" not in body
@@ -48,7 +48,7 @@ def test_threads_wait_where_launches_depend() -> None:
     large = relu_twice(work=10**9)
     assert _body(emit_plan(large, TARGET), "graphc_region").count("@GOMP_barrier") == 1
     first, second = large.launches
-    independent = replace(large, launches=(first, replace(second, barrier=False)))
+    independent = replace(large, steps=(first, replace(second, barrier=False)))
     assert "GOMP_barrier" not in _body(emit_plan(independent, TARGET), "graphc_region")
 
 
@@ -58,7 +58,7 @@ def _sized(plan: Plan, *sizes: str) -> Plan:
         replace(plan.launches[-1], work=10**9 if "large" in size else 10, bytes=10, barrier="free" not in size)
         for size in sizes
     )
-    return replace(plan, launches=launches)
+    return replace(plan, steps=launches)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_size_must_be_bound() -> None:
         buffers=(Buffer("x", "float32", stray * 2, "input"),),
         arguments=(Argument("x", "x", (stray * 2,), "float32"),),
         results=(),
-        launches=(),
+        steps=(),
         arena=0,
     )
     with pytest.raises(CompileError, match="no axis of an argument gives the size of stray"):

@@ -145,10 +145,10 @@ BAD_PLANS = [
     ("no argument binds the size batch", changed(arguments=(Argument("a", "a", (batch * 2, 5), "float32"),))),
     ("a is not an input buffer of float64", changed(arguments=(Argument("a", "a", (batch, 5), "float64"),))),
     ("two results share a buffer", changed(results=(Result("out", (batch, 5), "float32"),) * 2)),
-    ("launch 0: 3 parameters, 2 buffers", changed(launches=(replace(_LAUNCH, arguments=("a", "b")),))),
-    ("launch 0: z is no buffer", changed(launches=(replace(_LAUNCH, arguments=("a", "z", "out")),))),
-    ("launch 0: writes the input a", changed(launches=(replace(_LAUNCH, arguments=("out", "b", "a")),))),
-    ("launch 0: out is passed twice and written", changed(launches=(replace(_LAUNCH, arguments=("a", "out", "out")),))),
+    ("launch 0: 3 parameters, 2 buffers", changed(steps=(replace(_LAUNCH, arguments=("a", "b")),))),
+    ("launch 0: z is no buffer", changed(steps=(replace(_LAUNCH, arguments=("a", "z", "out")),))),
+    ("launch 0: writes the input a", changed(steps=(replace(_LAUNCH, arguments=("out", "b", "a")),))),
+    ("launch 0: out is passed twice and written", changed(steps=(replace(_LAUNCH, arguments=("a", "out", "out")),))),
     ("launch 0: batch is no size of the plan", changed(sizes=())),
 ]  # fmt: skip
 
@@ -162,4 +162,4 @@ def test_bad_plans_are_named(problem: str, bad: Plan) -> None:
 def test_a_plan_with_a_bad_kernel_is_refused() -> None:
     bad = replace(_LAUNCH.kernel, body=(Store("a", 0, Call("add", (ONE, ONE), "float32")),))
     with pytest.raises(CompileError, match="store to a, which is not writable"):
-        verify_plan(changed(launches=(replace(_LAUNCH, kernel=bad),)))
+        verify_plan(changed(steps=(replace(_LAUNCH, kernel=bad),)))

@@ -71,7 +71,7 @@ def relu_twice(work: Dim = 20 * N) -> Plan:
         ),
         arguments=(Argument("x", "x", (N, 10), "float32"), Argument("y", "y", (N, 10), "float32")),
         results=(Result("out", (N, 10), "float32"),),
-        launches=(
+        steps=(
             Launch(kernel, ("x", "y", "between"), work, N * 120, origin=("relu 'first' [user.py:3]",)),
             Launch(kernel, ("between", "y", "out"), work, N * 120),
         ),
@@ -114,7 +114,7 @@ def counter(state: State) -> Plan:
         ),
         arguments=(Argument("by", "by", (5,), "float32"),),
         results=(Result("out", (5,), "float32"),),
-        launches=(Launch(copy, ("state", "out"), 5, 40), Launch(step, ("by", "state"), 5, 60)),
+        steps=(Launch(copy, ("state", "out"), 5, 40), Launch(step, ("by", "state"), 5, 60)),
         arena=0,
     )
 
@@ -196,7 +196,7 @@ def training_step(weights: State) -> Plan:
             Argument("rate", "rate", (), "float32"),
         ),
         results=(Result("loss", (), "float32"),),
-        launches=(
+        steps=(
             Launch(predict, ("x", "weights", "y", "residual"), N * 14, N * 40),
             Launch(loss, ("residual", "loss"), N * 2, N * 4),
             Launch(update, ("residual", "x", "rate", "weights"), N * 14, N * 32, barrier=False),
