@@ -4,6 +4,7 @@ The public names load on first use, so that `import graphc` costs a few millisec
 
 - `placeholder(shape, dtype="float32", name=None)`, `state(value, name=None)`: the leaves of a graph;
 - `ops`: the operations, by NumPy's names; `gradients(loss, wrt)`: reverse mode;
+- `scan(step, sequences, initials)`: a recurrence;
 - `function(inputs, outputs, updates=None, givens=None)`: compiles;
 - `plot(anything)`: a picture of a graph, a plan or a model; `set_threads(count)`;
 - `keras`: the Keras 2.2.4 front end.
@@ -18,18 +19,22 @@ if TYPE_CHECKING:
     from graphc import keras, ops
     from graphc.compile import function, placeholder, state
     from graphc.grad import gradients
+    from graphc.ops import scan
     from graphc.runtime import set_threads
     from graphc.viz import plot
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "function", "gradients", "keras", "ops", "placeholder", "plot", "set_threads", "state"]
+__all__ = [
+    "__version__", "function", "gradients", "keras", "ops", "placeholder", "plot", "scan", "set_threads", "state",
+]  # fmt: skip
 
 _MODULES = frozenset({"keras", "ops"})
 _PLACES = {
     "function": "graphc.compile",
     "gradients": "graphc.grad",
     "placeholder": "graphc.compile",
+    "scan": "graphc.ops",
     "plot": "graphc.viz",
     "set_threads": "graphc.runtime",
     "state": "graphc.compile",

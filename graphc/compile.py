@@ -11,16 +11,24 @@ Data flows one way; this file alone knows all the rooms.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 from graphc import codegen, config, dtypes, passes, runtime, schedule, symbolic
 from graphc.errors import GraphError, ShapeError
-from graphc.graph import PLACEHOLDER, STATE, Graph, Node, State, TensorType, as_node, builder, substitute
+from graphc.graph import (
+    PLACEHOLDER,
+    STATE,
+    Graph,
+    Node,
+    State,
+    TensorType,
+    as_node,
+    builder,
+    fresh_identity,
+    substitute,
+)
 from graphc.graph import placeholder as _placeholder
 from graphc.guard import guarded_graph
-
-_identity = itertools.count()
 
 
 def placeholder(shape: Sequence[int | symbolic.Dim | None], dtype: str = "float32", name: str | None = None) -> Node:
@@ -28,7 +36,7 @@ def placeholder(shape: Sequence[int | symbolic.Dim | None], dtype: str = "float3
 
     `None` dims take any size at run time; where ops bring two of them together, they are taken to be equal.
     """
-    identity = next(_identity)
+    identity = fresh_identity()
     name = name or f"input_{identity}"
     dims = tuple(symbolic.fresh_symbol(f"{name}_{axis}") if d is None else d for axis, d in enumerate(shape))
     return _placeholder(TensorType(dims, dtypes.canonical(dtype)), name, identity)

@@ -1,6 +1,7 @@
 """IR 1: what to compute. Data, its printers, its verifier and its meaning."""
 
 from graphc.graph.attributes import dims_of, substitute_dims, symbols_of
+from graphc.graph.bodies import body_of, families, family_key, inner_values
 from graphc.graph.builders import builder, register_builder
 from graphc.graph.equalities import assumed_equalities
 from graphc.graph.evaluate import bind_dims, evaluate, evaluate_node, evaluate_nodes
@@ -16,6 +17,7 @@ from graphc.graph.op import (
     as_node,
     constant,
     constant_value,
+    fresh_identity,
     is_constant,
     locate,
     placeholder,
@@ -38,10 +40,10 @@ from graphc.graph.verify import inferred_type, verify_graph
 
 __all__ = [
     "CONSTANT", "PLACEHOLDER", "REGISTRY", "STATE", "Graph", "Node", "Op", "Provenance", "State", "TensorType",
-    "aligned_copy", "apply", "as_node", "assumed_equalities", "bind_dims", "broadcast_dims", "broadcast_shapes",
-    "builder", "constant", "constant_value", "current_provenance", "dims_of", "evaluate", "evaluate_node",
-    "evaluate_nodes", "format_graph", "format_python", "inferred_type", "inheriting", "is_constant",
-    "layer_scope", "locate", "make_node", "placeholder", "rebuild", "recording_equalities", "register",
-    "register_builder", "same_dim", "shape_text", "substitute", "substitute_dims", "symbols_of",
-    "topological_order", "verify_graph",
+    "aligned_copy", "apply", "as_node", "assumed_equalities", "bind_dims", "body_of", "broadcast_dims",
+    "broadcast_shapes", "builder", "constant", "constant_value", "current_provenance", "dims_of", "evaluate",
+    "evaluate_node", "evaluate_nodes", "families", "family_key", "format_graph", "format_python", "fresh_identity",
+    "inferred_type", "inheriting", "inner_values", "is_constant", "layer_scope", "locate", "make_node", "placeholder",
+    "rebuild", "recording_equalities", "register", "register_builder", "same_dim", "shape_text", "substitute",
+    "substitute_dims", "symbols_of", "topological_order", "verify_graph",
 ]  # fmt: skip

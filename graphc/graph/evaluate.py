@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,12 +74,21 @@ def _evaluate_one(n: Node, inputs: list[Array], environment: Environment) -> Arr
 
 
 def _concrete(value: Any, environment: Environment) -> Any:
-    """Return an attribute with its dims evaluated."""
+    """Return an attribute with its dims evaluated; a body becomes a function of arrays."""
     if isinstance(value, symbolic.Polynomial):
         return symbolic.evaluate(value, environment)
     if isinstance(value, tuple):
         return tuple(_concrete(v, environment) for v in value)
+    if isinstance(value, Graph):
+        return partial(_run_body, value, environment)
     return value
+
+
+def _run_body(body: Graph, environment: Environment, arguments: Sequence[Array], also: Sequence[Node]) -> list[Array]:
+    """Return the outputs of a body and the values of other nodes of it; its dims are those of the program around."""
+    values = dict(zip(body.inputs, arguments, strict=True))
+    evaluate_nodes(topological_order((*body.outputs, *also)), values, environment)
+    return [values[n] for n in (*body.outputs, *also)]
 
 
 def bind_dims(n: Node, shape: tuple[int, ...], environment: Environment) -> None:

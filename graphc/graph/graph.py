@@ -48,6 +48,12 @@ class Graph:
         given = set(self.inputs)
         return tuple(n for n in self.nodes if n.op is PLACEHOLDER and n not in given)
 
+    @property
+    def interning_key(self) -> object:
+        """What tells this graph from others where it is an attribute: equal graphs make equal nodes."""
+        groups = (self.inputs, self.outputs, *self.updates)
+        return "graph", *(tuple(map(id, nodes)) for nodes in groups)
+
     def consumers(self) -> dict[Node, list[Node]]:
         """Return every node's consumers, one entry for each use."""
         result: dict[Node, list[Node]] = {n: [] for n in self.nodes}

@@ -213,6 +213,8 @@ def _value_key(value: Any) -> object:
             return type(value).__name__, value
         case Polynomial():
             return value
+        case _ if hasattr(value, "interning_key"):
+            return value.interning_key
         case _:
             # The node keeps the object alive, so its id stays its own; the object itself in the key would keep
             # the node alive for ever.

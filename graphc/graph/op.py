@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -30,7 +31,8 @@ class Op:
       stands in `schedule`.
     - `expand(*inputs, **attrs) -> Node`: the body of a composite.
     - `fold`: a reduction's combiner: sum, prod, max, min, any, all, argmax, argmin.
-    - `samples`: operands for the tests: callables of a `numpy.random.Generator` giving `(arrays, attrs)`.
+    - `samples`: operands for the tests: callables of a `numpy.random.Generator` giving `(arrays, attrs)`, or
+      `(arrays, function of their nodes that gives attrs)`.
     - `cost`: scalar operations an element, roughly (exp is about 10); decides what is worth computing twice.
     """
 
@@ -43,7 +45,7 @@ class Op:
     lower: Callable[..., Any] | None = None
     expand: Callable[..., Node] | None = None
     fold: str | None = None
-    samples: tuple[Callable[[np.random.Generator], tuple[tuple[Any, ...], dict[str, Any]]], ...] = ()
+    samples: tuple[Callable[[np.random.Generator], tuple[tuple[Any, ...], Any]], ...] = ()
     cost: int = 1
 
     def __post_init__(self) -> None:
@@ -119,6 +121,14 @@ def constant(value: Any, dtype: str | None = None) -> Node:
 def placeholder(type_: TensorType, name: str, identity: int) -> Node:
     """Return the placeholder node of this type, name and identity (a number no other placeholder has)."""
     return make_node(PLACEHOLDER, (), {"name": name, "identity": identity}, type_)
+
+
+_identities = itertools.count()
+
+
+def fresh_identity() -> int:
+    """Return a number for a new placeholder, told apart from all before."""
+    return next(_identities)
 
 
 def _constant_ref(*, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

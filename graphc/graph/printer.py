@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from graphc import symbolic
 from graphc.errors import GraphError
 from graphc.graph.attributes import symbols_of
+from graphc.graph.bodies import body_of, families, inner_values
 from graphc.graph.graph import Graph, topological_order
 from graphc.graph.node import Node
 from graphc.graph.op import CONSTANT, PLACEHOLDER, STATE
@@ -24,17 +25,10 @@ _LITERAL_ELEMENTS = 64
 def format_graph(graph: Graph, provenance: bool = True) -> str:
     """Return the graph as flat SSA text: a line per node, inputs first, then `return` and `update` lines.
 
-    `provenance` ends a line with the node's layer and the user's line (the file's name without its folder).
+    A body stands indented before the first node that runs it; its nodes have numbers of their own. `provenance` ends
+    a line with the node's layer and the user's line (the file's name without its folder).
     """
-    order = _order(graph)
-    names = {n: f"%{position}" for position, n in enumerate(order)}
-    lines = [f"graph({', '.join(names[n] for n in graph.inputs)})"]
-    for n in order:
-        comment = _comment(n) if provenance else ""
-        lines.append(f"  {names[n]} = {_call_text(n, names)} : {n.type}{comment}")
-    lines += [f"  update {names[state]} <- {names[new]}" for state, new in graph.updates]
-    lines.append(f"  return {', '.join(names[n] for n in graph.outputs)}")
-    return "\n".join(lines)
+    return "\n".join(_Text(provenance).graph_lines(graph))
 
 
 def _order(graph: Graph) -> tuple[Node, ...]:
@@ -42,14 +36,59 @@ def _order(graph: Graph) -> tuple[Node, ...]:
     return topological_order((*graph.inputs, *graph.roots, *(state for state, _ in graph.updates)))
 
 
-def _call_text(n: Node, names: dict[Node, str]) -> str:
-    if n.op is PLACEHOLDER or n.op is STATE:
-        return f"{n.op.name} {n.attrs['name']}"
-    if n.op is CONSTANT:
-        return f"constant {_array_text(n.attrs['value'])}"
-    arguments = [names[i] for i in n.inputs]
-    arguments += [f"{name}={_attribute_text(value)}" for name, value in n.attrs.items()]
-    return f"{n.op.name}({', '.join(arguments)})"
+class _Text:
+    """Text of a graph and of the bodies in it, which get names b0, b1, ... as they are met."""
+
+    def __init__(self, provenance: bool) -> None:
+        self.provenance = provenance
+        self.bodies: dict[Graph, str] = {}
+        self.inner: dict[Graph, dict[Node, str]] = {}
+
+    def graph_lines(self, graph: Graph) -> Iterator[str]:
+        order = _order(graph)
+        names = {n: f"%{position}" for position, n in enumerate(order)}
+        yield f"graph({', '.join(names[n] for n in graph.inputs)})"
+        yield from self._node_lines(order, names)
+        yield from (f"  update {names[state]} <- {names[new]}" for state, new in graph.updates)
+        yield f"  return {', '.join(names[n] for n in graph.outputs)}"
+
+    def _node_lines(self, order: Sequence[Node], names: dict[Node, str]) -> Iterator[str]:
+        values = {siblings[0].attrs["body"]: inner_values(siblings) for siblings in families(order)}
+        for n in order:
+            body = body_of(n)
+            if body is not None and body not in self.bodies:
+                yield from (f"  {line}" for line in self._body_lines(body, values[body]))
+            comment = _comment(n) if self.provenance else ""
+            yield f"  {names[n]} = {self._call_text(n, names)} : {n.type}{comment}"
+
+    def _body_lines(self, body: Graph, values: Sequence[Node]) -> Iterator[str]:
+        self.bodies[body] = name = f"b{len(self.bodies)}"
+        order = topological_order((*body.inputs, *body.outputs, *values))
+        names = self.inner[body] = {n: f"%{name}.{position}" for position, n in enumerate(order)}
+        yield f"body {name}({', '.join(names[n] for n in body.inputs)})"
+        yield from self._node_lines(order, names)
+        yield f"  return {', '.join(names[n] for n in body.outputs)}"
+
+    def _call_text(self, n: Node, names: dict[Node, str]) -> str:
+        if n.op is PLACEHOLDER or n.op is STATE:
+            return f"{n.op.name} {n.attrs['name']}"
+        if n.op is CONSTANT:
+            return f"constant {_array_text(n.attrs['value'])}"
+        arguments = [names[i] for i in n.inputs]
+        arguments += [f"{name}={self._attribute_text(value, n)}" for name, value in n.attrs.items()]
+        return f"{n.op.name}({', '.join(arguments)})"
+
+    def _attribute_text(self, value: Any, n: Node) -> str:
+        match value:
+            case tuple():
+                return f"({', '.join(self._attribute_text(v, n) for v in value)}{',' if len(value) == 1 else ''})"
+            case Graph():
+                return self.bodies[value]
+            case Node():
+                return self.inner[n.attrs["body"]][value]
+            case Polynomial():
+                return str(value)
+        return repr(value)
 
 
 def _array_text(array: np.ndarray[Any, Any]) -> str:
@@ -57,12 +96,6 @@ def _array_text(array: np.ndarray[Any, Any]) -> str:
         first = ", ".join(map(str, array.reshape(-1)[:2].tolist()))
         return f"[{first}, ..]"
     return str(array.tolist())
-
-
-def _attribute_text(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_attribute_text, value))}{',' if len(value) == 1 else ''})"
-    return str(value) if isinstance(value, Polynomial) else repr(value)
 
 
 def _comment(n: Node) -> str:
@@ -78,15 +111,29 @@ def format_python(graph: Graph) -> str:
     `states` maps each state's identity to its State. Nodes are interned, so what `build` returns consists of the
     very nodes of `graph`. Raises GraphError for an attribute that has no literal.
     """
-    order = _order(graph)
-    names = {n: f"n{position}" for position, n in enumerate(order)}
+    order = _with_bodies(_order(graph))
+    names: dict[Node | Graph, str] = {n: f"n{position}" for position, n in enumerate(order)}
+    bodies = dict.fromkeys(body for n in order if (body := body_of(n)) is not None)
+    names |= {body: f"b{position}" for position, body in enumerate(bodies)}
     symbols = sorted({s for n in order for s in symbols_of(n)}, key=lambda s: s.name)
     written = {s: f"d{position}" for position, s in enumerate(symbols)}
     return "\n".join(_python_lines(graph, order, names, written)) + "\n"
 
 
+def _with_bodies(order: Iterable[Node]) -> tuple[Node, ...]:
+    """Return the nodes, each node with a body after all nodes of the body."""
+    result: dict[Node, None] = {}
+    for n in order:
+        body = body_of(n)
+        if body is not None:
+            inside = topological_order((*body.inputs, *body.outputs, *inner_values((n,))))
+            result |= dict.fromkeys(_with_bodies(inside))
+        result[n] = None
+    return tuple(result)
+
+
 def _python_lines(
-    graph: Graph, order: tuple[Node, ...], names: dict[Node, str], symbols: dict[Symbol, str]
+    graph: Graph, order: tuple[Node, ...], names: dict[Node | Graph, str], symbols: dict[Symbol, str]
 ) -> Iterator[str]:
     yield "import numpy as np"
     yield ""
@@ -99,15 +146,24 @@ def _python_lines(
     yield "def build(states):"
     for s, name in symbols.items():
         yield f"    {name} = symbol({s.name!r})"
+    written: set[Graph] = set()
     for n in order:
+        body = body_of(n)
+        if body is not None and body not in written:
+            written.add(body)
+            yield f"    {names[body]} = {_python_graph(body, names)}"
         yield f"    {names[n]} = {_python_node(n, names, symbols)}"
+    yield f"    return {_python_graph(graph, names)}"
+
+
+def _python_graph(graph: Graph, names: dict[Node | Graph, str]) -> str:
     inputs = _python_tuple([names[n] for n in graph.inputs])
     outputs = _python_tuple([names[n] for n in graph.outputs])
     updates = _python_tuple([f"({names[state]}, {names[new]})" for state, new in graph.updates])
-    yield f"    return Graph({inputs}, {outputs}, {updates})"
+    return f"Graph({inputs}, {outputs}, {updates})"
 
 
-def _python_node(n: Node, names: dict[Node, str], symbols: dict[Symbol, str]) -> str:
+def _python_node(n: Node, names: dict[Node | Graph, str], symbols: dict[Symbol, str]) -> str:
     if n.op is STATE:
         return f"states[{n.attrs['identity']}].node"
     if n.op is CONSTANT:
@@ -116,7 +172,8 @@ def _python_node(n: Node, names: dict[Node, str], symbols: dict[Symbol, str]) ->
         type_ = f"TensorType({_literal(n.shape, symbols)}, {n.dtype!r})"
         return f"placeholder({type_}, {n.attrs['name']!r}, {n.attrs['identity']})"
     arguments = [f"REGISTRY[{n.op.name!r}]", *(names[i] for i in n.inputs)]
-    arguments += [f"{name}={_literal(value, symbols)}" for name, value in n.attrs.items()]
+    for name, value in n.attrs.items():
+        arguments.append(f"{name}={names[value] if isinstance(value, (Node, Graph)) else _literal(value, symbols)}")
     return f"apply({', '.join(arguments)})"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph.attributes import symbols_of
+from graphc.graph.bodies import body_of, inner_values
 from graphc.graph.graph import Graph
 from graphc.graph.node import Node
 from graphc.graph.op import CONSTANT, PLACEHOLDER, REGISTRY, STATE
@@ -19,9 +20,15 @@ def verify_graph(graph: Graph) -> None:
 
     Inputs are distinct placeholders and every placeholder used is among them; each node's op is the registry's
     and its type is what the op's shape rule gives; each update gives a distinct state a value of its type; every
-    symbolic dim is bound by an axis of an input that is the bare symbol. (Graphs are acyclic by construction.)
+    symbolic dim is bound by an axis of an input that is the bare symbol. A body uses its own inputs alone: no other
+    placeholders and no states. (Graphs are acyclic by construction.)
     """
-    problems = [*_input_problems(graph), *_node_problems(graph), *_update_problems(graph), *_symbol_problems(graph)]
+    problems = [
+        *_input_problems(graph),
+        *_node_problems(graph.nodes),
+        *_update_problems(graph),
+        *_symbol_problems(graph),
+    ]
     if problems:
         raise GraphError("malformed graph: " + "; ".join(problems) + "\n" + format_graph(graph))
 
@@ -36,8 +43,8 @@ def _input_problems(graph: Graph) -> Iterator[str]:
         yield f"placeholder '{n.attrs['name']}' is used but is not an input"
 
 
-def _node_problems(graph: Graph) -> Iterator[str]:
-    for n in graph.nodes:
+def _node_problems(nodes: Iterable[Node]) -> Iterator[str]:
+    for n in nodes:
         if REGISTRY.get(n.op.name) is not n.op:
             yield f"{n!r}: its op is not the registry's '{n.op.name}'"
         elif n.op is CONSTANT:
@@ -46,6 +53,16 @@ def _node_problems(graph: Graph) -> Iterator[str]:
                 yield f"{n!r} holds an array of {array.dtype}{array.shape}"
         elif n.op is not PLACEHOLDER and n.op is not STATE:
             yield from _type_problems(n)
+            body = body_of(n)
+            if body is not None:
+                yield from _body_problems(body, inner_values((n,)))
+
+
+def _body_problems(body: Graph, values: tuple[Node, ...]) -> Iterator[str]:
+    joint = Graph(body.inputs, (*body.outputs, *values))
+    yield from _input_problems(joint)
+    yield from (f"state '{n.attrs['name']}' is used inside a body" for n in joint.states)
+    yield from _node_problems(joint.nodes)
 
 
 def _type_problems(n: Node) -> Iterator[str]:

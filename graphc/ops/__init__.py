@@ -134,10 +134,11 @@ from graphc.ops.reduce import (
     sum_to,
     var,
 )
-from graphc.ops.scan import (
+from graphc.ops.running import (
     cumprod,
     cumsum,
 )
+from graphc.ops.scan_closure import scan
 from graphc.ops.shape import (
     broadcast_to,
     expand_dims,
@@ -189,9 +190,9 @@ __all__ = [
     "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative", "not_equal", "one_hot", "ones",
     "ones_like", "overlap_add", "pad", "philox", "power", "prod", "random_bernoulli", "random_bits", "random_normal",
     "random_state", "random_truncated_normal", "random_uniform", "reciprocal", "relu", "remainder", "repeat", "reshape",
-    "right_shift", "rint", "round", "rsqrt", "scatter_add", "selu", "sigmoid", "sigmoid_cross_entropy", "sign", "sin",
-    "sinh", "slice", "softmax", "softmax_cross_entropy", "softplus", "softsign", "split", "spread_windows", "sqrt",
-    "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "sum_to", "swapaxes", "swish",
+    "right_shift", "rint", "round", "rsqrt", "scan", "scatter_add", "selu", "sigmoid", "sigmoid_cross_entropy", "sign",
+    "sin", "sinh", "slice", "softmax", "softmax_cross_entropy", "softplus", "softsign", "split", "spread_windows",
+    "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "sum_to", "swapaxes", "swish",
     "take_along_axis", "tan", "tanh", "tensordot", "tile", "top_k", "transpose", "var", "where", "windows", "zeros",
     "zeros_like",
 ]  # fmt: skip

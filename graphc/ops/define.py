@@ -23,8 +23,10 @@ from graphc.ops.lowering import LoadInput, Position, broadcast_index
 Array: TypeAlias = np.ndarray[Any, Any]
 Operand: TypeAlias = Node | Array | np.generic | bool | int | float | Sequence[Any]
 Gradient: TypeAlias = Callable[[Node, Node], tuple[Node | None, ...]]
+# Attributes that depend on the operands' types are a function of their nodes.
+Attributes: TypeAlias = dict[str, Any] | Callable[[Sequence[Node]], dict[str, Any]]
 # As text: evaluating it would import numpy.random.
-Sample: TypeAlias = "Callable[[np.random.Generator], tuple[tuple[Any, ...], dict[str, Any]]]"
+Sample: TypeAlias = "Callable[[np.random.Generator], tuple[tuple[Any, ...], Attributes]]"
 Accepts: TypeAlias = Literal["any", "number", "float", "integer", "bool"]
 P = ParamSpec("P")
 

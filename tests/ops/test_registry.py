@@ -30,18 +30,19 @@ CASES = [(op, number) for op in OPS for number in range(len(op.samples))]
 TOLERANCE = {"float64": 1e-10, "float32": 2e-5, "float16": 4e-3, "bfloat16": 3e-2}
 # Where the result is an integer or a truth value, rounding the operands may change it altogether.
 EXACT_OPERANDS = {"cast", "random_bits"}
+LOWERED = [case for case in CASES if case[0].name != "scan"]
 
 
-def sample(op: Op, number: int) -> tuple[tuple[Array, ...], dict[str, Any]]:
-    """Return the operands and attributes of a case, the same in each test."""
+def sample(op: Op, number: int) -> tuple[tuple[Array, ...], Any]:
+    """Return the operands and attributes of a case, the same in each test; attributes may depend on the nodes."""
     arrays, attrs = op.samples[number](np.random.default_rng(zlib.crc32(f"{op.name} {number}".encode())))
     return tuple(np.asarray(a) for a in arrays), attrs
 
 
-def build(op: Op, arrays: Sequence[Array], attrs: dict[str, Any]) -> Graph:
+def build(op: Op, arrays: Sequence[Array], attrs: Any) -> Graph:
     """Return the graph of one op on placeholders."""
     inputs = tuple(placeholder(a.shape, dtypes.canonical(a.dtype)) for a in arrays)
-    return Graph(inputs, (apply(op, *inputs, **attrs),))
+    return Graph(inputs, (apply(op, *inputs, **(attrs(inputs) if callable(attrs) else attrs)),))
 
 
 def is_float(a: Array) -> bool:
@@ -158,7 +159,7 @@ def test_op_without_a_gradient_passes_none(case: tuple[Op, int]) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@each(CASES)
+@each(LOWERED)
 def test_scheduled_program_means_the_same(case: tuple[Op, int], dtype: str) -> None:
     op, number = case
     arrays, attrs = sample(op, number)
@@ -171,7 +172,7 @@ def test_scheduled_program_means_the_same(case: tuple[Op, int], dtype: str) -> N
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
-@each(CASES)
+@each(LOWERED)
 def test_compiled_function_means_the_same(case: tuple[Op, int], dtype: str) -> None:
     op, number = case
     arrays, attrs = sample(op, number)
