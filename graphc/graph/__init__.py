@@ -33,6 +33,7 @@ from graphc.graph.types import (
     broadcast_dims,
     broadcast_shapes,
     recording_equalities,
+    require_at_least,
     same_dim,
     shape_text,
 )
@@ -44,6 +45,6 @@ __all__ = [
     "broadcast_shapes", "builder", "constant", "constant_value", "current_provenance", "dims_of", "evaluate",
     "evaluate_node", "evaluate_nodes", "families", "family_key", "format_graph", "format_python", "fresh_identity",
     "inferred_type", "inheriting", "inner_values", "is_constant", "layer_scope", "locate", "make_node", "placeholder",
-    "rebuild", "recording_equalities", "register", "register_builder", "same_dim", "shape_text", "substitute",
-    "substitute_dims", "symbols_of", "topological_order", "verify_graph",
+    "rebuild", "recording_equalities", "register", "register_builder", "require_at_least", "same_dim", "shape_text",
+    "substitute", "substitute_dims", "symbols_of", "topological_order", "verify_graph",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from graphc.dtypes import TABLE
 from graphc.errors import DTypeError, ShapeError
-from graphc.symbolic import Dim, product
+from graphc.symbolic import Dim, FloorDiv, Modulo, Polynomial, atoms, floordiv, is_nonnegative, product
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,25 @@ def same_dim(a: Dim, b: Dim, what: str) -> Dim:
     if pairs is not None:
         pairs.append((a, b))
     return a if isinstance(a, int) or not isinstance(b, int) else b
+
+
+def require_at_least(a: Dim, b: Dim, what: str) -> None:
+    """Record that a >= b where the algebra does not show it. Raises ShapeError with `what` where a < b is known.
+
+    Differences that subtract quotients are taken to have been rounded so that they hold.
+    """
+    difference = a - b
+    if isinstance(difference, int):
+        if difference < 0:
+            raise ShapeError(f"{what}: {b} > {a}")
+        return
+    larger = Polynomial({m: c for m, c in difference.terms.items() if c > 0}) + 0
+    smaller = larger - difference
+    if is_nonnegative(difference) or any(isinstance(atom, (FloorDiv, Modulo)) for atom in atoms(smaller)):
+        return
+    # As an equality, which calls check when the sizes are known: of two nonnegative numbers, s // (l + 1) is 0 only
+    # where l >= s.
+    same_dim(floordiv(smaller, larger + 1), 0, what)
 
 
 def broadcast_dims(a: Dim, b: Dim, what: str) -> Dim:

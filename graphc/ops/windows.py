@@ -15,7 +15,7 @@ import numpy as np
 
 from graphc import ops, symbolic
 from graphc.errors import ShapeError
-from graphc.graph import Node, TensorType, apply, as_node, same_dim, shape_text
+from graphc.graph import Node, TensorType, apply, as_node, require_at_least, same_dim, shape_text
 from graphc.loopir import Expr
 from graphc.ops.axes import Shape, as_shape
 from graphc.ops.define import Array, Operand, Primitive, builder, operands
@@ -49,13 +49,9 @@ def window_counts(space: Shape, sizes: Ints, strides: Ints, dilations: Ints) -> 
         extent = window_extent(size, dilation)
         what = (
             f"a window of {shape_text(sizes)} elements, {shape_text(dilations)} apart, is larger than its input of "
-            f"{shape_text(space)}: {extent} > {d}"
+            f"{shape_text(space)}"
         )
-        if isinstance(d, int) and extent > d:
-            raise ShapeError(what)
-        if not symbolic.is_nonnegative(d - extent):
-            # extent <= d as an equality, which calls check when the size is known.
-            same_dim(symbolic.floordiv(extent, d + 1), 0, what)
+        require_at_least(d, extent, what)
     return tuple(window_count(*axis) for axis in zip(space, sizes, strides, dilations))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from graphc import ops
 from graphc.compile import placeholder
 from graphc.errors import ShapeError
@@ -73,10 +74,25 @@ def test_get_item_on_an_axis_of_unknown_size(key: Any, size: int) -> None:
     np.testing.assert_array_equal(both_ways(p, p[key], x), x[key])
 
 
-@pytest.mark.parametrize("key", [2, -2, slice(None, 5), slice(3, None)], ids=str)
-def test_positions_an_unknown_axis_may_lack_are_refused(key: Any) -> None:
-    with pytest.raises(ShapeError, match="unknown size"):
-        placeholder((None, 7))[key]
+LONGER_KEYS: list[Any] = [
+    2, -3, slice(None, 3), slice(3, None), slice(2, -1), slice(-3, None), slice(2, None, 2), slice(2, None, -1),
+    slice(None, -3, 2), (slice(None), slice(1, 4)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", LONGER_KEYS, ids=str)
+def test_get_item_past_the_ends_that_every_axis_has(key: Any) -> None:
+    p = placeholder((None, 7), name="p")
+    x = numbers(5, 7)
+    np.testing.assert_array_equal(both_ways(p, p[key], x), x[key])
+
+
+@pytest.mark.parametrize("key", [k for k in LONGER_KEYS[:-1] if k != slice(2, None, 2)], ids=str)
+def test_calls_with_fewer_elements_than_a_key_names_are_refused(key: Any) -> None:
+    p = placeholder((None, 7), name="p")
+    f = graphc.function([p], p[key] * 2)
+    with pytest.raises(ShapeError, match=r"slice\(float32.*test_shape"):
+        f(numbers(1, 7))
 
 
 @pytest.mark.parametrize(

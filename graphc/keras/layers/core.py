@@ -1,4 +1,4 @@
-"""Keras's module path of the core layers."""
+"""Keras's module path of the core layers, those that Keras 1 kept here included."""
 
 from graphc.keras.layers.activation import Activation, ActivityRegularization
 from graphc.keras.layers.dense import Dense
@@ -6,6 +6,7 @@ from graphc.keras.layers.dropout import Dropout, SpatialDropout1D, SpatialDropou
 from graphc.keras.layers.lambda_layer import Lambda
 from graphc.keras.layers.masking import Masking
 from graphc.keras.layers.shaping import Flatten, Permute, RepeatVector, Reshape
+from graphc.keras.legacy.layers import Highway, MaxoutDense, Merge, TimeDistributedDense
 
 __all__ = [
     "Activation",
@@ -13,12 +14,16 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "Highway",
     "Lambda",
     "Masking",
+    "MaxoutDense",
+    "Merge",
     "Permute",
     "RepeatVector",
     "Reshape",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "TimeDistributedDense",
 ]
