@@ -45,6 +45,11 @@ class Place:
     index: Dim | None = None
     initial: Place | None = None
 
+    def moved(self, offset: Dim) -> Place:
+        """Return the place `offset` elements further on."""
+        initial = None if self.initial is None else self.initial.moved(offset)
+        return Place(self.buffer, self.offset + offset, self.index, initial)
+
     @property
     def buffers(self) -> tuple[str, ...]:
         """The buffers that this may stand for."""

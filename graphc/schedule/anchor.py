@@ -1,16 +1,20 @@
 """Which nodes are computed once and kept: the others are written out inside their readers.
 
 Anchored are results (outputs, new values of states), reductions, contractions and structured ops, the operands
-of contractions that are not strided views of a buffer, and values that would cost more to compute again than to
-keep: those with several readers, or read many times by one that broadcasts them.
+of contractions that are not strided views of a buffer, those of scans that are no contiguous part of one, and
+values that would cost more to compute again than to keep: those with several readers, or read many times by one
+that broadcasts them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from graphc.graph import Graph, Node
 from graphc.loopir import Load
-from graphc.schedule.elements import Elements, as_symbol, loop_symbols, scalar_constant, spread, squeezed
-from graphc.symbolic import affine
+from graphc.schedule.elements import Elements, as_symbol, linear, loop_symbols, scalar_constant, spread, squeezed
+from graphc.schedule.group import is_scan
+from graphc.symbolic import Dim, affine, symbols
 
 # Scalar operations that storing a value and loading it back is worth (measured on chains of adds and exps).
 KEEP_COST = 6
@@ -38,9 +42,10 @@ def choose_anchors(graph: Graph) -> Elements:
         cost[n] = _own_cost(n) + sum(cost[i] for i in inline)
         count[n] = 1 + sum(count[i] for i in inline)
         if n.op.kind in ("contraction", "structured"):
+            is_readable = is_contiguous if is_scan(n) else is_view
             for operand in n.inputs:
-                if not elements.is_read(operand) and not is_view(operand, elements):
-                    anchored.add(_seen_through_views(operand, elements))
+                if not elements.is_read(operand) and not is_readable(operand, elements):
+                    anchored.add(_seen_through_views(operand, elements, is_readable))
             anchored.add(n)
         elif n.op.kind == "reduction" or n in anchored or _is_worth_keeping(n, cost[n], count[n], consumers):
             anchored.add(n)
@@ -83,8 +88,8 @@ def _repeats(reader: Node, n: Node) -> bool:
     return reader.op.kind != "reduction" and len(squeezed(reader.shape)) > len(squeezed(n.shape))
 
 
-def _seen_through_views(operand: Node, elements: Elements) -> Node:
-    """Return the node under a contraction's operand to keep, so that the operand is a view of it.
+def _seen_through_views(operand: Node, elements: Elements, is_readable: Callable[[Node, Elements], bool]) -> Node:
+    """Return the node under an operand to keep, so that the operand is readable as a view of it.
 
     That is the deepest one of the operand's movements; windows over a padded input keep the padded input, not the
     many copies that the windows are.
@@ -92,7 +97,7 @@ def _seen_through_views(operand: Node, elements: Elements) -> Node:
     chosen = current = operand
     while current.op.kind == "movement" and len(current.inputs) == 1 and not elements.is_read(current.inputs[0]):
         current = current.inputs[0]
-        if is_view(operand, Elements(elements.anchored | {current})):
+        if is_readable(operand, Elements(elements.anchored | {current})):
             chosen = current
     return chosen
 
@@ -116,3 +121,18 @@ def is_view(n: Node, elements: Elements) -> bool:
             return False
         offset = parts[1]
     return True
+
+
+def is_contiguous(n: Node, elements: Elements) -> bool:
+    """Tell whether n's elements are a contiguous part of a buffer, in order."""
+    return contiguous_part(n, elements) is not None
+
+
+def contiguous_part(n: Node, elements: Elements) -> tuple[str, Dim] | None:
+    """Return the value that n is a contiguous part of and the offset of n in it; None where it is no such part."""
+    index = spread(n.shape, loop_symbols(squeezed(n.shape), "i"))
+    element = Elements(elements.anchored).read(n, index)
+    if not isinstance(element, Load) or element.guard is not None:
+        return None
+    start = element.offset - linear(index, n.shape)
+    return None if any(s.extent is not None for s in symbols(start)) else (element.buffer, start)

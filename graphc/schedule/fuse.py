@@ -3,7 +3,7 @@
 Greedy, in topological order. A node joins the kernel of one of its producers where their loops agree and it
 reads the kernel's other results only at the element being computed; else one that reads the same buffers; else
 it starts its own. A pointwise kernel whose rows a reduction folds becomes a kernel over rows. A kernel is never
-joined where something between the two has to run in the meantime.
+joined where something between the two has to run in the meantime. The results of one recurrence share a group.
 """
 
 from __future__ import annotations
@@ -13,7 +13,16 @@ from collections.abc import Iterator
 from graphc.graph import Graph, Node
 from graphc.loopir import Load
 from graphc.schedule.elements import Elements, as_symbol, buffer_name, squeezed
-from graphc.schedule.group import Group, Order, folded_dims, folds_last_axes, kept_dims, label
+from graphc.schedule.group import (
+    Group,
+    Order,
+    folded_dims,
+    folds_last_axes,
+    is_scan,
+    kept_dims,
+    label,
+    recurrence_of,
+)
 from graphc.symbolic import FloorDiv, Modulo, affine, atoms, product
 
 # Statements of one kernel: registers and compile time grow with it.
@@ -30,6 +39,7 @@ class Fusion:
         self.order = Order()
         self._named: dict[str, Node] = {}
         self._readers: dict[str, list[Group]] = {}
+        self._recurrences: dict[tuple[object, ...], Group] = {}
         for n in graph.nodes:
             if n in elements.anchored:
                 self.place(n)
@@ -38,6 +48,8 @@ class Fusion:
         """Put an anchored node into the best group there is, or a new one."""
         refused: list[tuple[Group, str]] = []
         chosen: Group | None = None
+        if is_scan(n):
+            chosen = self._recurrences.get(recurrence_of(n))
         for group in self._candidates(n):
             reason = self._refusal(group, n)
             if reason is None:
@@ -77,7 +89,7 @@ class Fusion:
 
     def _fresh(self, n: Node, number: int) -> Group:
         if n.op.kind == "structured":
-            return Group(number, "structured", squeezed(n.shape))
+            return Group(number, "scan" if is_scan(n) else "structured", squeezed(n.shape))
         if n.op.kind == "contraction":
             return Group(number, "contract", squeezed(n.shape))
         if n.op.kind == "reduction":
@@ -89,6 +101,8 @@ class Fusion:
     def _start(self, n: Node) -> Group:
         group = self._fresh(n, self.order.new())
         self.groups.append(group)
+        if is_scan(n):
+            self._recurrences[recurrence_of(n)] = group
         return group
 
     def _join(self, group: Group, n: Node) -> None:
@@ -120,7 +134,7 @@ class Fusion:
 
     def _refusal(self, group: Group, n: Node) -> str | None:
         """Return why n cannot join the group, None where it can."""
-        if group.kind == "structured":
+        if group.kind in ("structured", "scan"):
             return "it has a kernel template of its own"
         if len(group.members) >= MOST_MEMBERS:
             return f"that kernel has {MOST_MEMBERS} statements, the most one may have"

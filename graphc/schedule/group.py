@@ -11,7 +11,7 @@ from graphc.loopir import Expr
 from graphc.schedule.elements import Elements, linear, loads, loop_symbols, spread, squeezed, unravel
 from graphc.symbolic import Dim
 
-Kind = Literal["loops", "rows", "contract", "structured"]
+Kind = Literal["loops", "rows", "contract", "structured", "scan"]
 
 
 @dataclass(eq=False)
@@ -21,8 +21,9 @@ class Group:
     loops: members have the shape `domain` (axes of length one aside), reductions among them fold axes that are
     not the last ones. rows: outer loops over `domain`, inside it members of shape `domain` (one scalar a row)
     or `domain + inner`, and reductions over `inner`. contract: the first member is a contraction of shape
-    `domain`, the others its epilogue. structured: one node with a template of its own. `unfused` tells why
-    the first member did not join the kernels that compute what it reads.
+    `domain`, the others its epilogue. structured: one node with a template of its own. scan: the results of one
+    recurrence, which a loop computes. `unfused` tells why the first member did not join the kernels that compute what
+    it reads.
     """
 
     number: int
@@ -73,6 +74,16 @@ class Group:
 def label(group: Group) -> str:
     """Return what the group computes, for reports: its members' ops."""
     return "+".join(n.op.name for n in group.members)
+
+
+def is_scan(n: Node) -> bool:
+    """Tell whether n is a result of a recurrence."""
+    return n.op.name == "scan"
+
+
+def recurrence_of(n: Node) -> tuple[object, ...]:
+    """Return what the results of one recurrence, and only those, have in common."""
+    return n.inputs, n.attrs["body"], n.attrs["length"], n.attrs["reverse"]
 
 
 def reduced_axes(n: Node) -> tuple[int, ...]:

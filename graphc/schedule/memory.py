@@ -2,14 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from graphc import dtypes
-from graphc.loopir import Buffer
+from graphc.loopir import Buffer, Launch, Loop, Step
 from graphc.symbolic import Dim, add, ceildiv, is_nonnegative, multiply
 
 ALIGNMENT = 64
+
+
+def place_temporaries(
+    buffers: Mapping[str, Buffer], depths: Mapping[str, int], steps: Sequence[Step]
+) -> tuple[tuple[Buffer, ...], Dim]:
+    """Return the buffers, temporaries with their slots, and the bytes of the arena.
+
+    `depths[name]` is how many loops are around the program that a temporary belongs to. One that belongs to a loop's
+    body lives within an iteration; others that a loop uses live as long as it runs.
+    """
+    lifetimes = _Lifetimes(depths)
+    lifetimes.add(steps, 0)
+    temporaries = [b for b in buffers.values() if b.role == "temporary"]
+    offsets, arena = plan_memory(temporaries, lifetimes.of)
+    return tuple(replace(b, slot=offsets[b.name]) if b.name in offsets else b for b in buffers.values()), arena
+
+
+class _Lifetimes:
+    """First and last phase in which each buffer is used. Barriers part phases: launches between two may run at once."""
+
+    def __init__(self, depths: Mapping[str, int]) -> None:
+        self.of: dict[str, tuple[int, int]] = {}
+        self._depths = depths
+        self._phase = 0
+
+    def add(self, steps: Sequence[Step], depth: int) -> set[str]:
+        """Add what steps inside `depth` loops use; return its names."""
+        used: set[str] = set()
+        for step in steps:
+            match step:
+                case Launch():
+                    self._phase += step.barrier
+                    names = {name for place in step.places for name in place.buffers}
+                    for name in names:
+                        self._use(name, self._phase)
+                case Loop():
+                    self._phase += 1
+                    start = self._phase
+                    names = self.add(step.steps, depth + 1)
+                    for name in names:
+                        if self._depths.get(name, 0) <= depth:
+                            self._use(name, start)
+                            self._use(name, self._phase)
+            used |= names
+        return used
+
+    def _use(self, name: str, phase: int) -> None:
+        first, last = self.of.get(name, (phase, phase))
+        self.of[name] = min(first, phase), max(last, phase)
 
 
 @dataclass

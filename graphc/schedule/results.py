@@ -1,4 +1,4 @@
-"""Results get memory of their own: a result that is not computed by a kernel, or is one twice, is copied."""
+"""Results get memory of their own: a result that no kernel can write there, or is one twice, is copied."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.graph import Graph, Node, Op, TensorType, apply
 from graphc.loopir import Expr
+from graphc.schedule.group import is_scan
 
 
 def _infer(t: TensorType, *, position: int) -> TensorType:
@@ -29,14 +30,19 @@ def separate_results(graph: Graph) -> Graph:
     """Return the graph with each root a distinct node that a kernel computes."""
     seen: set[Node] = set()
     roots: list[Node] = []
+    outputs = len(graph.outputs)
     for position, root in enumerate(graph.roots):
-        if root.op.kind == "source" or root in seen:
+        if root.op.kind == "source" or root in seen or (is_scan(root) and not _is_stored(root, position < outputs)):
             root = copy_of(root, position)
         seen.add(root)
         roots.append(root)
-    outputs = len(graph.outputs)
     updates = tuple((state, new) for (state, _), new in zip(graph.updates, roots[outputs:]))
     return Graph(graph.inputs, tuple(roots[:outputs]), updates)
+
+
+def _is_stored(n: Node, is_output: bool) -> bool:
+    """Tell whether a loop can store a recurrence's result where it is wanted: in the order of its steps."""
+    return is_output and n.attrs["value"] is not None and n.attrs["value"] not in n.attrs["body"].inputs
 
 
 def copy_of(n: Node, position: int) -> Node:

@@ -5,27 +5,58 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from graphc.graph import PLACEHOLDER, STATE, Graph, Node, aligned_copy
-from graphc.loopir import Buffer, Load
+from graphc.loopir import Buffer, Load, Place
 from graphc.schedule.contract import describe_contraction
 from graphc.schedule.elements import Elements, buffer_name, scalar_constant
 from graphc.schedule.fuse import Fusion, operand_sources
 from graphc.schedule.group import Group
 from graphc.schedule.kernels import Places
 from graphc.schedule.results import copy_of
+from graphc.symbolic import Dim
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of a buffer that kernels know as if it were a buffer: where it is, its size in elements, its dtype."""
+
+    place: Place
+    size: Dim
+    dtype: str
 
 
 @dataclass
 class Storage:
-    """Buffers by name; `read` maps a value's name to the buffer it is read from, `written` a node to its buffers."""
+    """Buffers and views by name; `read` maps a value's name to where it is read, `written` a node to where it goes.
+
+    The program of a loop's body has a storage of its own, with the buffers and views of the program around it.
+    `depth` is the number of loops around, `depths` tells it of the program that each temporary belongs to.
+    """
 
     buffers: dict[str, Buffer] = field(default_factory=dict)
+    views: dict[str, View] = field(default_factory=dict)
     read: dict[str, str] = field(default_factory=dict)
     written: dict[Node, list[str]] = field(default_factory=dict)
+    depth: int = 0
+    depths: dict[str, int] = field(default_factory=dict)
 
     @property
     def places(self) -> Places:
         """The maps as kernels need them."""
-        return Places(self.read, self.written, {name: b.dtype for name, b in self.buffers.items()})
+        dtypes = {name: part.dtype for parts in (self.buffers, self.views) for name, part in parts.items()}
+        return Places(self.read, self.written, dtypes)
+
+    def inside(self) -> Storage:
+        """Return the storage, still empty, of the body of a loop."""
+        return Storage(self.buffers, self.views, depth=self.depth + 1, depths=self.depths)
+
+    def place(self, name: str) -> Place:
+        """Return where a buffer or view is."""
+        return self.views[name].place if name in self.views else Place(name)
+
+    def size(self, name: str) -> tuple[Dim, str]:
+        """Return the size in elements and the dtype of a buffer or view."""
+        found = self.views[name] if name in self.views else self.buffers[name]
+        return found.size, found.dtype
 
     def add(self, buffer: Buffer, *values: Node) -> str:
         """Add a buffer that the values are read from; return its name."""
@@ -33,6 +64,20 @@ class Storage:
         for n in values:
             self.read[buffer_name(n)] = buffer.name
         return buffer.name
+
+    def add_temporary(self, dtype: str, size: Dim, *values: Node) -> str:
+        """Add a temporary that the values are read from; return its name."""
+        name = f"tmp{len(self.buffers)}"
+        self.depths[name] = self.depth
+        return self.add(Buffer(name, dtype, size, "temporary"), *values)
+
+    def add_view(self, place: Place, size: Dim, dtype: str, *values: Node) -> str:
+        """Add a view that the values are read from; return its name."""
+        name = f"view{len(self.views)}"
+        self.views[name] = View(place, size, dtype)
+        for n in values:
+            self.read[buffer_name(n)] = name
+        return name
 
 
 def choose_storage(graph: Graph, fusion: Fusion) -> Storage:
@@ -45,17 +90,22 @@ def choose_storage(graph: Graph, fusion: Fusion) -> Storage:
         storage.add(Buffer(f"in{i}", n.dtype, n.type.size, "input"), n)
     for i, n in enumerate(graph.states):
         storage.add(Buffer(f"state{i}", n.dtype, n.type.size, "state", source=n.attrs["state"]), n)
-    for i, n in enumerate(n for n in graph.nodes if n.op.kind == "source" and n.op not in (PLACEHOLDER, STATE)):
-        if scalar_constant(n) is None:
-            value = aligned_copy(n.attrs["value"])
-            storage.add(Buffer(f"const{i}", n.dtype, n.type.size, "constant", value=value), n)
+    add_constants(graph, storage)
     for i, n in enumerate(graph.outputs):
         storage.written[n] = [storage.add(Buffer(f"out{i}", n.dtype, n.type.size, "output"), n)]
     reads = {g: group_reads(g, fusion.elements) for g in fusion.groups}
     for position, (state, new) in enumerate(graph.updates):
         _store_update(state, new, position, fusion, storage, reads)
-    _add_temporaries(fusion, storage)
+    add_temporaries(fusion, storage)
     return storage
+
+
+def add_constants(graph: Graph, storage: Storage) -> None:
+    """Add a buffer for each constant that is no literal."""
+    for n in graph.nodes:
+        if n.op.kind == "source" and n.op not in (PLACEHOLDER, STATE) and scalar_constant(n) is None:
+            value = aligned_copy(n.attrs["value"])
+            storage.add(Buffer(f"const{len(storage.buffers)}", n.dtype, n.type.size, "constant", value=value), n)
 
 
 def group_loads(group: Group, elements: Elements) -> dict[Node, list[Load]]:
@@ -72,7 +122,7 @@ def group_loads(group: Group, elements: Elements) -> dict[Node, list[Load]]:
 
 def group_reads(group: Group, elements: Elements) -> set[str]:
     """Return the names of the values that a group reads, its own members among them."""
-    if group.kind == "structured":
+    if group.kind in ("structured", "scan"):
         return {buffer_name(s) for s in operand_sources(group.members[0], elements)}
     return {load.buffer for found in group_loads(group, elements).values() for load in found}
 
@@ -114,19 +164,17 @@ def _reads_before_writing(group: Group, state: Node, new: Node, elements: Elemen
     return True
 
 
-def _add_temporaries(fusion: Fusion, storage: Storage) -> None:
+def add_temporaries(fusion: Fusion, storage: Storage) -> None:
+    """Add a buffer for each value that a kernel reads and another one computes; those of recurrences aside."""
     read: set[str] = set()
     for group in fusion.groups:
         own = {buffer_name(m) for m in group.members}
         read |= group_reads(group, fusion.elements) - own
         read |= {buffer_name(m) for m in _kept_row_members(group, fusion.elements)}
     for group in fusion.groups:
-        for n in group.members:
-            if n in storage.written:
-                continue
-            if buffer_name(n) in read:
-                name = storage.add(Buffer(f"tmp{len(storage.buffers)}", n.dtype, n.type.size, "temporary"), n)
-                storage.written[n] = [name]
+        for n in group.members if group.kind != "scan" else ():
+            if n not in storage.written and buffer_name(n) in read:
+                storage.written[n] = [storage.add_temporary(n.dtype, n.type.size, n)]
 
 
 def _kept_row_members(group: Group, elements: Elements) -> set[Node]:

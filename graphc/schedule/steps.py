@@ -1,0 +1,101 @@
+"""Steps: the groups of a program in an order that respects what they read, as launches and loops."""
+
+from __future__ import annotations
+
+import heapq
+
+from graphc import dtypes
+from graphc.graph import Node
+from graphc.loopir import Launch, Loop, Origin, Step
+from graphc.schedule.cost import group_work, node_work
+from graphc.schedule.elements import Elements
+from graphc.schedule.fuse import Fusion
+from graphc.schedule.group import Group
+from graphc.schedule.kernels import BuiltKernel, build_kernel
+from graphc.schedule.scan import Recurrence, add_recurrence, body_program, start_kernels
+from graphc.schedule.storage import Storage
+from graphc.schedule.structured import build_structured
+from graphc.symbolic import Dim, add, multiply
+
+
+def lower_steps(fusion: Fusion, storage: Storage) -> tuple[Step, ...]:
+    """Return the steps of the groups; adds what recurrences need to the storage."""
+    recurrences = {g: add_recurrence(g, fusion.elements, storage) for g in fusion.groups if g.kind == "scan"}
+    steps: list[Step] = []
+    launched: list[Group] = []
+    after_loop = False
+    for group in _in_order(fusion):
+        if group in recurrences:
+            steps += _loop_steps(recurrences[group], storage)
+            launched, after_loop = [], True
+            continue
+        for position, built in enumerate(_kernels(group, fusion, storage)):
+            barrier = after_loop or position > 0 or _needs_barrier(group, launched, fusion)
+            after_loop = False
+            if barrier:
+                launched = []
+            origin = tuple(_origin(n, fusion.elements) for n in group.members)
+            work = group_work(group, fusion.elements)
+            steps.append(_launch(built, storage, work, barrier, origin, tuple(group.unfused)))
+        launched.append(group)
+    return tuple(steps)
+
+
+def _loop_steps(recurrence: Recurrence, storage: Storage) -> list[Step]:
+    """Return the loop of a recurrence, behind the copies that it needs."""
+    starts = start_kernels(recurrence, storage)
+    copies = [_launch(built, storage, n.type.size, True) for built, (_, _, n) in zip(starts, recurrence.starts)]
+    return [*copies, Loop(recurrence.symbol, recurrence.length, lower_steps(*body_program(recurrence, storage)))]
+
+
+def _kernels(group: Group, fusion: Fusion, storage: Storage) -> list[BuiltKernel]:
+    if group.kind == "structured":
+        return build_structured(group.members[0], fusion.elements, storage.places)
+    return [build_kernel(group, fusion.elements, storage.places)]
+
+
+def _origin(n: Node, elements: Elements) -> Origin:
+    return Origin(n.op.name, str(n.type), n.provenance.layer, n.provenance.source, node_work(n, elements), n)
+
+
+def _launch(
+    built: BuiltKernel,
+    storage: Storage,
+    work: Dim,
+    barrier: bool,
+    origin: tuple[Origin, ...] = (),
+    unfused: tuple[str, ...] = (),
+) -> Launch:
+    moved: Dim = 0
+    for name in built.arguments:
+        size, dtype = storage.size(name)
+        moved = add(moved, multiply(size, dtypes.itemsize(dtype)))
+    arguments = tuple(name if name in storage.buffers else storage.place(name) for name in built.arguments)
+    return Launch(built.kernel, arguments, work, moved, barrier, origin, unfused)
+
+
+def _in_order(fusion: Fusion) -> list[Group]:
+    """Return the groups in an order that respects all edges, the earliest made first (their inputs are warm)."""
+    waiting = {
+        g.number: {h.number for h in fusion.groups if fusion.order.precedes(h.number, g.number)} for g in fusion.groups
+    }
+    by_number = {g.number: g for g in fusion.groups}
+    followers: dict[int, list[int]] = {number: [] for number in waiting}
+    for number, before in waiting.items():
+        for b in before:
+            followers[b].append(number)
+    ready = [number for number, before in waiting.items() if not before]
+    heapq.heapify(ready)
+    result: list[Group] = []
+    while ready:
+        number = heapq.heappop(ready)
+        result.append(by_number[number])
+        for follower in followers[number]:
+            waiting[follower].discard(number)
+            if not waiting[follower]:
+                heapq.heappush(ready, follower)
+    return result
+
+
+def _needs_barrier(group: Group, launched: list[Group], fusion: Fusion) -> bool:
+    return any(fusion.order.precedes(before.number, group.number) for before in launched)
