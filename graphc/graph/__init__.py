@@ -1,7 +1,7 @@
 """IR 1: what to compute. Data, its printers, its verifier and its meaning."""
 
 from graphc.graph.attributes import dims_of, substitute_dims, symbols_of
-from graphc.graph.bodies import body_of, families, family_key, inner_values
+from graphc.graph.bodies import body_of, families, family_key, joint_bodies, map_bodies
 from graphc.graph.builders import builder, register_builder
 from graphc.graph.equalities import assumed_equalities
 from graphc.graph.evaluate import bind_dims, evaluate, evaluate_node, evaluate_nodes
@@ -44,7 +44,7 @@ __all__ = [
     "aligned_copy", "apply", "as_node", "assumed_equalities", "bind_dims", "body_of", "broadcast_dims",
     "broadcast_shapes", "builder", "constant", "constant_value", "current_provenance", "dims_of", "evaluate",
     "evaluate_node", "evaluate_nodes", "families", "family_key", "format_graph", "format_python", "fresh_identity",
-    "inferred_type", "inheriting", "inner_values", "is_constant", "layer_scope", "locate", "make_node", "placeholder",
-    "rebuild", "recording_equalities", "register", "register_builder", "require_at_least", "same_dim", "shape_text",
-    "substitute", "substitute_dims", "symbols_of", "topological_order", "verify_graph",
+    "inferred_type", "inheriting", "is_constant", "joint_bodies", "layer_scope", "locate", "make_node", "map_bodies",
+    "placeholder", "rebuild", "recording_equalities", "register", "register_builder", "require_at_least", "same_dim",
+    "shape_text", "substitute", "substitute_dims", "symbols_of", "topological_order", "verify_graph",
 ]  # fmt: skip

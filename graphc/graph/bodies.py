@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
 
 from graphc.graph.graph import Graph
 from graphc.graph.node import Node
+from graphc.graph.op import rebuild
 
 
 def body_of(n: Node) -> Graph | None:
@@ -28,6 +30,39 @@ def families(nodes: Iterable[Node]) -> list[tuple[Node, ...]]:
     return [tuple(siblings) for siblings in found.values()]
 
 
-def inner_values(siblings: Sequence[Node]) -> tuple[Node, ...]:
-    """Return the nodes of the body whose values of all steps the siblings stand for."""
-    return tuple(n.attrs["value"] for n in siblings if n.attrs["value"] is not None)
+def joint_bodies(nodes: Iterable[Node]) -> dict[Graph, Graph]:
+    """Return each body that the nodes run, with its joint graph: the inner values asked for are further outputs."""
+    found: dict[Graph, dict[Node, None]] = {}
+    for n in nodes:
+        body = body_of(n)
+        if body is not None:
+            values = found.setdefault(body, {})
+            if n.attrs["value"] is not None:
+                values[n.attrs["value"]] = None
+    return {body: Graph(body.inputs, (*body.outputs, *values)) for body, values in found.items()}
+
+
+def map_bodies(graph: Graph, rewrite: Callable[[Graph], Graph]) -> Graph:
+    """Return the graph with each joint body replaced by what `rewrite` makes of it, for all that run it alike.
+
+    `rewrite` keeps the number of inputs and outputs. The same graph where it changes no body.
+    """
+    attrs: dict[tuple[Graph, Node | None], dict[str, Any]] = {}
+    for body, joint in joint_bodies(graph.nodes).items():
+        after = rewrite(joint)
+        if after is joint:
+            continue
+        count = len(body.outputs)
+        new = Graph(after.inputs, after.outputs[:count])
+        attrs[body, None] = {"body": new}
+        for value, replaced in zip(joint.outputs[count:], after.outputs[count:], strict=True):
+            attrs[body, value] = {"body": new, "value": replaced}
+    if not attrs:
+        return graph
+
+    def transform(n: Node, inputs: tuple[Node, ...]) -> Node:
+        body = body_of(n)
+        changed = None if body is None else attrs.get((body, n.attrs["value"]))
+        return rebuild(n, inputs, None if changed is None else {**n.attrs, **changed})
+
+    return graph.map(transform)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphc.graph.attributes import dims_of
+from graphc.graph.bodies import joint_bodies
 from graphc.graph.graph import Graph
 from graphc.graph.node import Node
 from graphc.graph.op import CONSTANT, PLACEHOLDER, STATE
@@ -14,7 +15,7 @@ from graphc.symbolic import Dim
 
 
 def assumed_equalities(graph: Graph) -> Iterator[tuple[Dim, Dim, Node]]:
-    """Yield the pairs of dims that are assumed equal, with the node that assumes it."""
+    """Yield the pairs of dims that are assumed equal, in bodies too, with the node that assumes it."""
     for n in graph.nodes:
         if n.op is CONSTANT or n.op is PLACEHOLDER or n.op is STATE or not _has_symbols(n):
             continue
@@ -22,6 +23,8 @@ def assumed_equalities(graph: Graph) -> Iterator[tuple[Dim, Dim, Node]]:
             inferred_type(n)
         for a, b in pairs:
             yield a, b, n
+    for joint in joint_bodies(graph.nodes).values():
+        yield from assumed_equalities(joint)
     for state, new in graph.updates:
         if state.shape != new.shape and state.rank == new.rank:
             for a, b in zip(state.shape, new.shape):

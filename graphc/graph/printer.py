@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from graphc import symbolic
 from graphc.errors import GraphError
 from graphc.graph.attributes import symbols_of
-from graphc.graph.bodies import body_of, families, inner_values
+from graphc.graph.bodies import body_of, joint_bodies
 from graphc.graph.graph import Graph, topological_order
 from graphc.graph.node import Node
 from graphc.graph.op import CONSTANT, PLACEHOLDER, STATE
@@ -53,17 +53,17 @@ class _Text:
         yield f"  return {', '.join(names[n] for n in graph.outputs)}"
 
     def _node_lines(self, order: Sequence[Node], names: dict[Node, str]) -> Iterator[str]:
-        values = {siblings[0].attrs["body"]: inner_values(siblings) for siblings in families(order)}
+        joint = joint_bodies(order)
         for n in order:
             body = body_of(n)
             if body is not None and body not in self.bodies:
-                yield from (f"  {line}" for line in self._body_lines(body, values[body]))
+                yield from (f"  {line}" for line in self._body_lines(body, joint[body]))
             comment = _comment(n) if self.provenance else ""
             yield f"  {names[n]} = {self._call_text(n, names)} : {n.type}{comment}"
 
-    def _body_lines(self, body: Graph, values: Sequence[Node]) -> Iterator[str]:
+    def _body_lines(self, body: Graph, joint: Graph) -> Iterator[str]:
         self.bodies[body] = name = f"b{len(self.bodies)}"
-        order = topological_order((*body.inputs, *body.outputs, *values))
+        order = _order(joint)
         names = self.inner[body] = {n: f"%{name}.{position}" for position, n in enumerate(order)}
         yield f"body {name}({', '.join(names[n] for n in body.inputs)})"
         yield from self._node_lines(order, names)
@@ -120,14 +120,14 @@ def format_python(graph: Graph) -> str:
     return "\n".join(_python_lines(graph, order, names, written)) + "\n"
 
 
-def _with_bodies(order: Iterable[Node]) -> tuple[Node, ...]:
+def _with_bodies(order: Sequence[Node]) -> tuple[Node, ...]:
     """Return the nodes, each node with a body after all nodes of the body."""
+    joint = joint_bodies(order)
     result: dict[Node, None] = {}
     for n in order:
         body = body_of(n)
         if body is not None:
-            inside = topological_order((*body.inputs, *body.outputs, *inner_values((n,))))
-            result |= dict.fromkeys(_with_bodies(inside))
+            result |= dict.fromkeys(_with_bodies(_order(joint[body])))
         result[n] = None
     return tuple(result)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph.attributes import symbols_of
-from graphc.graph.bodies import body_of, inner_values
+from graphc.graph.bodies import joint_bodies
 from graphc.graph.graph import Graph
 from graphc.graph.node import Node
 from graphc.graph.op import CONSTANT, PLACEHOLDER, REGISTRY, STATE
@@ -25,7 +25,7 @@ def verify_graph(graph: Graph) -> None:
     """
     problems = [
         *_input_problems(graph),
-        *_node_problems(graph.nodes),
+        *_node_problems(graph),
         *_update_problems(graph),
         *_symbol_problems(graph),
     ]
@@ -43,8 +43,8 @@ def _input_problems(graph: Graph) -> Iterator[str]:
         yield f"placeholder '{n.attrs['name']}' is used but is not an input"
 
 
-def _node_problems(nodes: Iterable[Node]) -> Iterator[str]:
-    for n in nodes:
+def _node_problems(graph: Graph) -> Iterator[str]:
+    for n in graph.nodes:
         if REGISTRY.get(n.op.name) is not n.op:
             yield f"{n!r}: its op is not the registry's '{n.op.name}'"
         elif n.op is CONSTANT:
@@ -53,16 +53,10 @@ def _node_problems(nodes: Iterable[Node]) -> Iterator[str]:
                 yield f"{n!r} holds an array of {array.dtype}{array.shape}"
         elif n.op is not PLACEHOLDER and n.op is not STATE:
             yield from _type_problems(n)
-            body = body_of(n)
-            if body is not None:
-                yield from _body_problems(body, inner_values((n,)))
-
-
-def _body_problems(body: Graph, values: tuple[Node, ...]) -> Iterator[str]:
-    joint = Graph(body.inputs, (*body.outputs, *values))
-    yield from _input_problems(joint)
-    yield from (f"state '{n.attrs['name']}' is used inside a body" for n in joint.states)
-    yield from _node_problems(joint.nodes)
+    for joint in joint_bodies(graph.nodes).values():
+        yield from _input_problems(joint)
+        yield from (f"state '{n.attrs['name']}' is used inside a body" for n in joint.states)
+        yield from _node_problems(joint)
 
 
 def _type_problems(n: Node) -> Iterator[str]:

@@ -8,12 +8,15 @@ from graphc.graph import CONSTANT, Graph, Node, constant, dims_of, evaluate_node
 from graphc.passes.rewriting import sweep
 
 _SMALL = 4096
+# What is better kept as it is: a scalar spread, and a loop, which takes its time.
+_KEPT = frozenset({"broadcast_to", "scan"})
 
 
 def fold_constants(graph: Graph) -> Graph:
     """Evaluate nodes whose inputs are all constants, where the result is small or no bigger than they are.
 
-    Small is 4096 elements. A constant spread by `broadcast_to` stays spread: a scalar is better than an array of it.
+    Small is 4096 elements. A constant spread by `broadcast_to` stays spread, since a scalar is better than an array
+    of it; a recurrence stays a loop.
 
         %0 = constant 2.0                   %2 = constant 8.0
         %1 = constant 3.0
@@ -24,7 +27,7 @@ def fold_constants(graph: Graph) -> Graph:
 
 def folded(n: Node) -> Node | None:
     """Return the constant that n is, None where it is none or would be too big."""
-    if not n.inputs or n.op.name == "broadcast_to" or not all(i.op is CONSTANT for i in n.inputs):
+    if not n.inputs or n.op.name in _KEPT or not all(i.op is CONSTANT for i in n.inputs):
         return None
     if any(True for value in (n.shape, *n.attrs.values()) for _ in dims_of(value)):
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from graphc.errors import GraphError
-from graphc.graph import Graph, Node, inheriting, rebuild
+from graphc.graph import Graph, Node, inheriting, map_bodies, rebuild
 from graphc.passes.recording import record
 
 Rule: TypeAlias = Callable[[Node], Node | None]
@@ -56,7 +56,9 @@ def sweep(graph: Graph, match: Rule) -> Graph:
     """Return the graph with each node replaced by what `match` makes of it; the same graph where nothing changes.
 
     Each node is visited once, after its inputs; what `match` returns is visited in turn. None: the node stays.
+    Bodies are swept first.
     """
+    graph = map_bodies(graph, lambda body: sweep(body, match))
     done = _visit(graph.roots, match)
     if all(n is done[n] for n in graph.roots):
         return graph

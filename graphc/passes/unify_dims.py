@@ -12,6 +12,7 @@ from graphc.graph import (
     assumed_equalities,
     dims_of,
     inheriting,
+    map_bodies,
     placeholder,
     rebuild,
     substitute_dims,
@@ -73,9 +74,13 @@ def _isolate(a: Dim, b: Dim, bound: dict[Symbol, int]) -> tuple[Symbol, Dim] | N
 
 
 def _replaced(graph: Graph, solved: dict[Symbol, Dim]) -> Graph:
-    """Return the graph with symbols replaced in placeholders' types and in attributes, types inferred again."""
+    """Return the graph with symbols replaced in placeholders' types and in attributes, types inferred again.
+
+    Bodies go first: the dims of a body are those of the graph around it.
+    """
     if not solved:
         return graph
+    graph = map_bodies(graph, lambda body: _replaced(body, solved))
     new: dict[Node, Node] = {}
     for n in (*graph.inputs, *graph.nodes):
         if n in new:
