@@ -11,6 +11,8 @@ Data flows one way; this file alone knows all the rooms.
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Mapping, Sequence
 
 from graphc import codegen, config, dtypes, passes, runtime, schedule, symbolic
@@ -70,16 +72,48 @@ def function(
     results = (outputs,) if isinstance(outputs, Node) else tuple(as_node(n) for n in outputs)
     graph = build_graph(inputs, results, updates or (), givens or {})
     guard = config.get("GRAPHC_NAN_GUARD") if nan_guard is None else nan_guard
+    profiled = config.get("GRAPHC_PROFILE")
+    executable = compile_graph(graph, name or "function", single, guard, profiled)
+    if profiled:
+        runtime.collect(executable)
+    return executable
+
+
+def compile_graph(
+    graph: Graph, name: str = "function", single: bool = False, guard: bool = False, profiled: bool = False
+) -> runtime.Executable:
+    """Compile a graph as it was built. `guard` checks results for being finite, `profiled` puts clocks in it."""
     checked: tuple[str, ...] = ()
+    built = graph
     if guard:
         graph, checked = guarded_graph(graph)
     report = passes.run_pipeline(graph)
+    rewritten = time.perf_counter()
     plan = schedule.lower_graph(report.graph)
-    host = runtime.cpu().host
-    text = codegen.emit_plan(plan, codegen.describe_target(host.name, host.features, host.l1, host.l2))
-    return runtime.load_plan(
-        plan, text, graph=report.graph, reports=report.records, name=name or "function", single=single, checked=checked
+    lowered = time.perf_counter()
+    text = codegen.emit_plan(plan, cpu_target(), profiled)
+    stages: tuple[passes.PassRecord | runtime.Stage, ...] = (
+        *report.records,
+        runtime.Stage("lower", (lowered - rewritten) * 1e3),
+        runtime.Stage("emit", (time.perf_counter() - lowered) * 1e3),
     )
+    instruments = runtime.Instruments(functools.partial(compile_graph, built, name, single, guard, True), machine_peak)
+    return runtime.load_plan(
+        plan, text, report.graph, stages, name, single, checked, built=built, instruments=instruments
+    )
+
+
+@functools.cache
+def cpu_target() -> codegen.Target:
+    """Return this machine's processor, as programs are emitted for it."""
+    host = runtime.cpu().host
+    return codegen.describe_target(host.name, host.features, host.l1, host.l2)
+
+
+def machine_peak() -> runtime.Peak:
+    """Return the arithmetic and the bandwidth that this machine reaches at most; measured once, then remembered."""
+    target = cpu_target()
+    return runtime.measure_peak(codegen.emit_peak(target), codegen.operations_of_turn(target))
 
 
 def build_graph(

@@ -60,6 +60,7 @@ FLAGS: dict[str, Flag] = {
         ),
         Flag("GRAPHC_THREADS", _count, 0, "threads of a compiled program; 0: one for each usable core"),
         Flag("GRAPHC_NAN_GUARD", _boolean, False, "1: raise ExecutionError when a result is not finite"),
+        Flag("GRAPHC_PROFILE", _boolean, False, "1: build programs with clocks between their kernels"),
         Flag("GRAPHC_DEVICE", _device, "cpu", "where programs run: cpu or cuda"),
     )
 }

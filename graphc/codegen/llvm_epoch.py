@@ -10,11 +10,11 @@ early when the time is over or the stop flag is set. The request is an array of 
 
 from __future__ import annotations
 
-from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText, Operand
+from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText
+from graphc.codegen.llvm_clock import read_clock
 from graphc.codegen.llvm_entry import state_access
 from graphc.loopir import EPOCH_FIELDS, Plan, has_epoch
 
-_CLOCK_MONOTONIC = 1
 _SCALARS = {"float32": "float", "float64": "double"}
 
 
@@ -30,7 +30,7 @@ def emit_epoch(plan: Plan) -> list[FunctionText]:
     }
     threads = f.value(f"trunc i64 {field['threads']} to i32")
     clock = f.value("alloca [2 x i64], align 16")
-    deadline = f.add(_now(f, clock), field["nanoseconds"])
+    deadline = f.add(read_clock(f, clock), field["nanoseconds"])
     steps, finished = f.label("steps"), f.label("finished")
     before = f.block
     f.branch(steps)
@@ -67,7 +67,7 @@ def emit_epoch(plan: Plan) -> list[FunctionText]:
     f.emit(f"{following} = add nsw i64 {step}, 1")
     stop = f.value(f"load atomic i32, ptr {address['stop']} monotonic, align 4")
     unstopped = f.value(f"icmp eq i32 {stop}, 0")
-    in_time = f.compare("slt", _now(f, clock), deadline)
+    in_time = f.compare("slt", read_clock(f, clock), deadline)
     more = f.compare("slt", following, field["last"])
     go_on = f.value(f"and i1 {more}, {f.value(f'and i1 {in_time}, {unstopped}')}")
     latch = f.block
@@ -86,13 +86,6 @@ def _emit_step(f: FunctionBuilder, plan: Plan, address: dict[str, str], threads:
     f.emit(f"call void @graphc_run(ptr {address['buffers']}, ptr {address['sizes']}, i32 {threads})")
     if kind is not None:
         f.call("i32", "pthread_rwlock_unlock", [("ptr", "@graphc_state_lock")])
-
-
-def _now(f: FunctionBuilder, clock: str) -> Operand:
-    """Return the nanoseconds of the monotonic clock."""
-    f.call("i32", "clock_gettime", [("i32", _CLOCK_MONOTONIC), ("ptr", clock)])
-    seconds = f.value(f"load i64, ptr {clock}")
-    return f.add(f.multiply(seconds, 1_000_000_000), f.value(f"load i64, ptr {f.gep(clock, 1, 'i64')}"))
 
 
 def _emit_gather() -> FunctionText:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphc.codegen.llvm_builder import FunctionText
+from graphc.codegen.llvm_clock import emit_profile_variable
 from graphc.codegen.llvm_contract import contract_scratch_bytes, emit_contract_kernel
 from graphc.codegen.llvm_entry import emit_entry, emit_variables
 from graphc.codegen.llvm_epoch import emit_epoch
@@ -27,8 +28,8 @@ def scratch_bytes(plan: Plan, target: Target) -> int:
     return -(-max(needed, default=0) // _LINE) * _LINE
 
 
-def emit_plan(plan: Plan, target: Target) -> str:
-    """Return the text of the module of a plan.
+def emit_plan(plan: Plan, target: Target, profiled: bool = False) -> str:
+    """Return the text of the module of a plan; `profiled`: one that times its launches.
 
     Kernels that are equal become one function. The text names no address and no layer: equal programs have equal
     text, in every process. Raises CompileError where a size of the plan is bound by no argument.
@@ -41,10 +42,11 @@ def emit_plan(plan: Plan, target: Target) -> str:
             functions.append(emit_kernel(launch.kernel, names[launch.kernel], target))
     steps = plan_steps(plan.steps, names)
     scratch = scratch_bytes(plan, target)
-    functions += emit_run(plan, steps, scratch)
+    functions += emit_run(plan, steps, scratch, profiled)
     functions.append(emit_entry(plan, steps, scratch))
     functions += emit_epoch(plan)
-    return assemble_module(functions, emit_variables(plan, scratch), target)
+    variables = emit_variables(plan, scratch) + (emit_profile_variable(plan) if profiled else "")
+    return assemble_module(functions, variables, target)
 
 
 def assemble_module(functions: list[FunctionText], variables: str, target: Target) -> str:

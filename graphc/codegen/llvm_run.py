@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Union
 
 from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText, Operand
+from graphc.codegen.llvm_clock import Stopwatch
 from graphc.codegen.llvm_convert import STORAGE
-from graphc.loopir import ContractKernel, For, Kernel, Launch, Loop, Place, Plan, Step
+from graphc.loopir import ContractKernel, For, Kernel, Launch, Loop, Place, Plan, Step, count_operations
 from graphc.symbolic import Dim, FloorDiv, Modulo, Symbol, Value, add, multiply
 
 # Estimated picoseconds of a launch's unit of work and of one byte moved, by one thread with its data in the L2 cache.
@@ -110,13 +111,18 @@ def load_sizes(f: FunctionBuilder, plan: Plan, pointer: str) -> dict[Symbol, Ope
     return {s: f.value(f"load i64, ptr {f.gep(pointer, i, 'i64')}") for i, s in enumerate(plan.sizes)}
 
 
-def emit_run(plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int) -> list[FunctionText]:
-    """Return `graphc_run` and what it calls. Thread t's scratch memory starts at t * scratch_bytes."""
+def emit_run(
+    plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int, profiled: bool = False
+) -> list[FunctionText]:
+    """Return `graphc_run` and what it calls. Thread t's scratch memory starts at t * scratch_bytes.
+
+    `profiled`: each launch is timed, see `llvm_clock`.
+    """
     total = plan_cost(steps)
     always_serial = not any(map(_is_parallel, steps)) or (isinstance(total, int) and total < _PARALLEL_PLAN)
     f = FunctionBuilder("graphc_run", [("ptr", "buffers"), ("ptr", "sizes"), ("i32", "threads")])
     if always_serial:
-        _Runner(f, plan, scratch_bytes, None).run(steps)
+        _Runner(f, plan, scratch_bytes, None, profiled).run(steps)
         return [f.finish()]
     sizes = load_sizes(f, plan, "%sizes")
     several = f.value("icmp sgt i32 %threads, 1")
@@ -132,11 +138,11 @@ def emit_run(plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int) -> li
     f.call("void", "GOMP_parallel", [("ptr", "@graphc_region"), ("ptr", context), ("i32", "%threads"), ("i32", "0")])
     f.emit("ret void")
     f.begin(serial)
-    _Runner(f, plan, scratch_bytes, None).run(steps)
-    return [_emit_region(plan, steps, scratch_bytes), f.finish()]
+    _Runner(f, plan, scratch_bytes, None, profiled).run(steps)
+    return [_emit_region(plan, steps, scratch_bytes, profiled), f.finish()]
 
 
-def _emit_region(plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int) -> FunctionText:
+def _emit_region(plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int, profiled: bool) -> FunctionText:
     """Return the function that every thread of a region runs."""
     f = FunctionBuilder("graphc_region", [("ptr", "context")], linkage="internal", attributes="#1")
     f.emit("%buffers = load ptr, ptr %context")
@@ -144,7 +150,7 @@ def _emit_region(plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int) -
     thread = f.value(f"sext i32 {f.call('i32', 'omp_get_thread_num', [])} to i64")
     # The library may give fewer threads than were asked for.
     threads = f.value(f"sext i32 {f.call('i32', 'omp_get_num_threads', [])} to i64")
-    _Runner(f, plan, scratch_bytes, (thread, threads)).run(steps)
+    _Runner(f, plan, scratch_bytes, (thread, threads), profiled).run(steps)
     return f.finish()
 
 
@@ -164,7 +170,9 @@ class _Since:
 class _Runner:
     """Emits steps for the only thread or (with `team`: its number, their count) for one of several."""
 
-    def __init__(self, f: FunctionBuilder, plan: Plan, scratch_bytes: int, team: tuple[str, str] | None) -> None:
+    def __init__(
+        self, f: FunctionBuilder, plan: Plan, scratch_bytes: int, team: tuple[str, str] | None, profiled: bool
+    ) -> None:
         self._builder = f
         self._symbols = load_sizes(f, plan, "%sizes")
         self._team = team
@@ -179,6 +187,8 @@ class _Runner:
                 self._pointers[buffer.name] = f.value(f"load ptr, ptr {f.gep('%buffers', position, 'ptr')}")
         self._scratch = scratch if team is None else f.gep(scratch, f.multiply(team[0], scratch_bytes), "i8")
         self._first = "true" if team is None else f.compare("eq", team[0], 0)
+        self._position = {launch: i for i, launch in enumerate(plan.launches)}
+        self._watch = Stopwatch(f, None if team is None else self._first) if profiled else None
 
     def run(self, steps: Sequence[PlannedStep]) -> None:
         """Emit all steps."""
@@ -190,7 +200,8 @@ class _Runner:
     def _alone(self, steps: Sequence[PlannedStep]) -> None:
         for planned in steps:
             if isinstance(planned, PlannedLaunch):
-                self._call(planned, 0, 1)
+                with self._timed(planned):
+                    self._call(planned, 0, 1)
                 continue
             with self._iterations(planned):
                 self._alone(planned.steps)
@@ -218,7 +229,8 @@ class _Runner:
                 since = _Since(self._select(split, "false", "true"))
                 continue
             before, owed = (self._select(needed, "false", i1) for i1 in (since.split, owed))
-            self._shared_call(planned, split, team)
+            with self._timed(planned):
+                self._shared_call(planned, split, team)
             since = _Since("true", self._select(split, "true", before), owed)
         return since
 
@@ -249,6 +261,17 @@ class _Runner:
         else:
             with f.when(f.value(f"or i1 {split}, {self._first}")):
                 self._call(planned, thread, f.value(f"select i1 {split}, i64 {threads}, i64 1"))
+
+    @contextmanager
+    def _timed(self, planned: PlannedLaunch) -> Iterator[None]:
+        """Time what is emitted inside, where the program is built to be profiled."""
+        if self._watch is None:
+            yield
+            return
+        work = (count_operations(planned.launch.kernel), planned.launch.bytes)
+        operations, moved = (emit_dim(self._builder, dim, self._symbols) for dim in work)
+        with self._watch.around(self._position[planned.launch], operations, moved):
+            yield
 
     def _select(self, condition: str, then: str, otherwise: str) -> str:
         if then == otherwise or condition == "true":

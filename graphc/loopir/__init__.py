@@ -1,7 +1,8 @@
 """IR 2: how to compute. Data, its printer, its verifier and its meaning; imports nothing of `graph`."""
 
+from graphc.loopir.count import count_operations
 from graphc.loopir.evaluate import evaluate_kernel, evaluate_plan
-from graphc.loopir.interface import EPOCH_FIELDS, has_epoch, size_sources
+from graphc.loopir.interface import EPOCH_FIELDS, PROFILE_FIELDS, has_epoch, size_sources
 from graphc.loopir.nodes import (
     COMBINERS,
     PRIMITIVES,
@@ -30,6 +31,7 @@ __all__ = [
     "COMBINERS",
     "EPOCH_FIELDS",
     "PRIMITIVES",
+    "PROFILE_FIELDS",
     "Argument",
     "Buffer",
     "Call",
@@ -55,6 +57,7 @@ __all__ = [
     "Statement",
     "Step",
     "Store",
+    "count_operations",
     "evaluate_kernel",
     "evaluate_plan",
     "expressions",

@@ -9,7 +9,8 @@ The module of a plan defines
 - `graphc_buffers`: an array as `graphc_run` takes it, in which the loader fills in states and constants;
 - `graphc_single`: a byte that the loader sets where a single result is returned bare;
 - `graphc_block`: memory that calls hand to each other (bytes, address, whether a call holds it);
-- `graphc_scratch`: an i64, the bytes of scratch memory of one thread.
+- `graphc_scratch`: an i64, the bytes of scratch memory of one thread;
+- `graphc_profile`: where it is built to be profiled, what it has counted of each launch.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ EPOCH_FIELDS = (
     "rows", "row_bytes", "gathered", "index", "count", "batch", "first", "last", "buffers", "sizes", "is_batch",
     "totals", "nanoseconds", "stop", "threads",
 )  # fmt: skip
+
+
+# What a profiled plan counts of each launch, 64 bits each, in `graphc_profile`: nanoseconds and runs so far, when the
+# last run started, floating-point operations and bytes so far.
+PROFILE_FIELDS = ("nanoseconds", "runs", "start", "operations", "bytes")
 
 
 def size_sources(plan: Plan) -> dict[Symbol, tuple[int, int]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import functools
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -13,8 +15,11 @@ from graphc.loopir import Plan
 from graphc.runtime.arguments import Array
 from graphc.runtime.device import Device
 from graphc.runtime.epoch import run_epoch
+from graphc.runtime.profile import Instruments, Profile, clear_profile, read_profile
 from graphc.runtime.program import Program
-from graphc.runtime.report import CodeReport, StageRecord, format_report
+from graphc.runtime.report import REPORT_FORMS, CodeReport, StageRecord, describe_program
+
+_LEAST_RUNS = 3
 
 
 class Executable:
@@ -24,7 +29,7 @@ class Executable:
     `native` is the builtin function that a call runs: it takes the same arguments and costs less. `checked` names
     what the plan's last results tell, scalars that a call does not return: where one is 0 it raises.
     Several threads may call one executable at once. Raises ExecutionError, DTypeError or ShapeError for arguments
-    that do not fit, and ExecutionError where a check fails.
+    that do not fit, and ExecutionError where a check fails. `built` is the graph before the passes.
     """
 
     def __init__(
@@ -37,9 +42,11 @@ class Executable:
         reports: Sequence[StageRecord],
         single: bool,
         checked: Sequence[str],
+        built: Any = None,
+        instruments: Instruments | None = None,
     ) -> None:
         self.plan: Plan = program.plan
-        self.graph = graph
+        self.graph, self.built = graph, built
         self.name = program.name
         self.single = single
         self.checked = tuple(checked)
@@ -47,6 +54,7 @@ class Executable:
         self.code = code
         self.native: Callable[..., Any] = program.make_native()
         self._program, self._text, self._device = program, text, device
+        self._instruments = instruments
         self._stop = ctypes.c_int32(0)
 
     def __call__(self, *arrays: Any) -> Any:
@@ -111,9 +119,57 @@ class Executable:
             return self._device.assembly(self._text)
         raise ExecutionError(f"an executable has the sources 'llvm' and 'asm'; got {kind!r}")
 
-    def report(self) -> str:
-        """Return what was compiled, as text: kernels with their work, memory, time of each stage."""
-        return format_report(self.name, self.plan, self.code, self.reports)
+    def report(self, form: Literal["text", "rich", "json"] = "text") -> Any:
+        """Return what was compiled: kernels, why they are not fused, layouts, memory, time of each stage.
+
+        `form` text and json give a str, rich a table that the package rich prints. Raises ExecutionError for others.
+        """
+        if form not in REPORT_FORMS:
+            raise ExecutionError(f"a report has the forms {', '.join(REPORT_FORMS)}; got {form!r}")
+        return REPORT_FORMS[form](describe_program(self.name, self.plan, self.code, self.reports))
+
+    def profile(self, *arrays: Any, seconds: float = 1.0) -> Profile:
+        """Run on these arrays for about so many seconds and return where the time goes.
+
+        What runs is the same program built once more, with clocks between its kernels: this one stays as fast as it
+        is. States are put back to their values from before. Raises ExecutionError where there is no such build, and
+        as a call does.
+        """
+        clocked = self._clocked
+        states = [b.source for b in self.plan.buffers if b.role == "state"] if self.plan.has_updates else []
+        before = [state.get_value() for state in states]
+        try:
+            clocked(*arrays)
+            clear_profile(clocked.plan, clocked._program.code)
+            start, runs = time.perf_counter(), 0
+            while runs < _LEAST_RUNS or time.perf_counter() - start < seconds:
+                clocked(*arrays)
+                runs += 1
+        finally:
+            for state, value in zip(states, before):
+                state.set_value(value)
+        return clocked.counted()
+
+    def counted(self) -> Profile:
+        """Return what a program built under GRAPHC_PROFILE has counted so far. Raises ExecutionError for others."""
+        if self._instruments is None or not self._has_clocks:
+            raise ExecutionError(f"{self.name} was built without clocks: set GRAPHC_PROFILE=1 before it is compiled")
+        return read_profile(self.name, self.plan, self._program.code, self._instruments.peak())
+
+    @property
+    def _has_clocks(self) -> bool:
+        try:
+            return bool(self._program.code.address("graphc_profile"))
+        except KeyError:
+            return False
+
+    @functools.cached_property
+    def _clocked(self) -> Executable:
+        if self._has_clocks:
+            return self
+        if self._instruments is None:
+            raise ExecutionError(f"{self.name} cannot be profiled: it was loaded from a plan alone")
+        return self._instruments.build()
 
     def __repr__(self) -> str:
         arguments = ", ".join(argument.name for argument in self.plan.arguments)

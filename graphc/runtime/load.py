@@ -12,6 +12,7 @@ from graphc.runtime import cache
 from graphc.runtime.cpu import cpu
 from graphc.runtime.device import Device
 from graphc.runtime.executor import Executable
+from graphc.runtime.profile import Instruments
 from graphc.runtime.program import Program
 from graphc.runtime.report import CodeReport, StageRecord
 
@@ -25,12 +26,14 @@ def load_plan(
     single: bool = False,
     checked: Sequence[str] = (),
     device: Device | None = None,
+    built: Any = None,
+    instruments: Instruments | None = None,
 ) -> Executable:
     """Return the executable of a plan whose module is `text`.
 
     `graph` and `reports` (records of earlier stages) are kept for inspection; `name` is used in errors; `single`
     returns one result bare; `checked` says what the plan's last results, float32 scalars, check. Raises CompileError
-    where the text is not valid.
+    where the text is not valid. `built` and `instruments` are what `Executable` tells of them.
     """
     device = cpu() if device is None else device
     key = cache.entry_key(text, *device.fingerprint, __version__)
@@ -44,4 +47,4 @@ def load_plan(
     loaded = device.load(code)
     report = CodeReport(cached, (compiled - start) * 1e3, (time.perf_counter() - compiled) * 1e3, len(code))
     program = Program(plan, loaded, name, single)
-    return Executable(program, text, device, graph, report, reports, single, checked)
+    return Executable(program, text, device, graph, report, reports, single, checked, built, instruments)

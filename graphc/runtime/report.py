@@ -1,13 +1,14 @@
-"""What a compilation made, as text to read."""
+"""What a compilation made: as data, and as text, JSON or a table to read."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
-from graphc.loopir import ContractKernel, Plan
+from graphc.loopir import ContractKernel, Plan, count_operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +35,108 @@ class StageRecord(Protocol):
         ...
 
 
-def format_report(name: str, plan: Plan, code: CodeReport, reports: Sequence[StageRecord]) -> str:
-    """Return the report of a program, in lines; `reports` are the records of the stages before its code."""
-    roles = Counter(b.role for b in plan.buffers)
-    distinct = len({launch.kernel for launch in plan.launches})
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of a compilation and its time."""
+
+    name: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class KernelReport:
+    """One launch: `operations` (floating-point) and `bytes` are text, dims over the run-time sizes."""
+
+    position: int
+    label: str
+    kind: str
+    barrier: bool
+    work: str
+    operations: str
+    bytes: str
+    origin: tuple[str, ...]
+    unfused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramReport:
+    """A program. `arena` is the peak of temporary bytes; `moved` are the ops that only move data into another order."""
+
+    name: str
+    kernels: tuple[KernelReport, ...]
+    distinct: int
+    buffers: dict[str, int]
+    arena: str
+    operations: str
+    moved: tuple[str, ...]
+    code: CodeReport
+    stages: tuple[Stage, ...]
+
+
+def describe_program(name: str, plan: Plan, code: CodeReport, reports: Sequence[StageRecord]) -> ProgramReport:
+    """Return the report of a program; `reports` are the records of the stages before its code."""
+    kernels = []
+    for position, launch in enumerate(plan.launches):
+        kind = "contraction" if isinstance(launch.kernel, ContractKernel) else "loops"
+        kernels.append(
+            KernelReport(
+                position, launch.kernel.label or kind, kind, launch.barrier, str(launch.work),
+                str(count_operations(launch.kernel)), str(launch.bytes), tuple(map(str, launch.origin)), launch.unfused,
+            )
+        )  # fmt: skip
+    total = sum((count_operations(launch.kernel) for launch in plan.launches), start=0)
+    moved = tuple(str(o) for launch in plan.launches for o in launch.origin if o.op in ("transpose", "copy"))
+    return ProgramReport(
+        name, tuple(kernels), len({launch.kernel for launch in plan.launches}),
+        dict(sorted(Counter(b.role for b in plan.buffers).items())), str(plan.arena), str(total), moved, code,
+        tuple(Stage(record.name, record.milliseconds) for record in reports),
+    )  # fmt: skip
+
+
+def report_text(report: ProgramReport) -> str:
+    """Return the report in lines."""
+    code = report.code
     lines = [
-        f"{name}: {len(plan.launches)} launches of {distinct} kernels",
-        "buffers: " + ", ".join(f"{count} {role}" for role, count in sorted(roles.items())),
-        f"arena: {plan.arena} bytes",
+        f"{report.name}: {len(report.kernels)} launches of {report.distinct} kernels",
+        "buffers: " + ", ".join(f"{count} {role}" for role, count in report.buffers.items()),
+        f"arena: {report.arena} bytes",
+        f"floating-point operations: {report.operations}",
+        *(f"only moved: {what}" for what in report.moved),
         f"code: {code.code_bytes} bytes, "
         + ("from the cache" if code.cached else f"LLVM {code.compile_ms:.1f} ms")
         + f", loading {code.load_ms:.1f} ms",
-        *(f"{record.name}: {record.milliseconds:.2f} ms" for record in reports),
+        *(f"{stage.name}: {stage.milliseconds:.2f} ms" for stage in report.stages),
     ]
-    for position, launch in enumerate(plan.launches):
-        kind = "contraction" if isinstance(launch.kernel, ContractKernel) else "loops"
-        wait = "" if launch.barrier else ", no barrier before"
-        lines.append(f"[{position}] {launch.kernel.label or kind} ({kind}{wait})")
-        lines.append(f"     work {launch.work}, bytes {launch.bytes}")
-        lines += [f"     {origin}" for origin in launch.origin]
+    for k in report.kernels:
+        wait = "" if k.barrier else ", no barrier before"
+        lines.append(f"[{k.position}] {k.label} ({k.kind}{wait})")
+        lines.append(f"     work {k.work}, bytes {k.bytes}, operations {k.operations}")
+        lines += [f"     {origin}" for origin in k.origin]
+        lines += [f"     not fused: {reason}" for reason in k.unfused]
     return "\n".join(lines)
+
+
+def report_json(report: ProgramReport) -> str:
+    """Return the report as JSON."""
+    return json.dumps(asdict(report), indent=1)
+
+
+def report_rich(report: ProgramReport) -> Any:
+    """Return the report as a table of the package rich. Raises ImportError where it is not installed."""
+    from rich.console import Group  # an optional package
+    from rich.table import Table
+
+    stages = Table("stage", "ms", title=f"{report.name}: compilation")
+    for stage in [*report.stages, Stage("LLVM", report.code.compile_ms), Stage("loading", report.code.load_ms)]:
+        stages.add_row(stage.name, f"{stage.milliseconds:.2f}")
+    kernels = Table("#", "kernel", "operations", "bytes", "from", "not fused", title=f"arena {report.arena} bytes")
+    for k in report.kernels:
+        kernels.add_row(str(k.position), k.label, k.operations, k.bytes, "\n".join(k.origin), "\n".join(k.unfused))
+    return Group(stages, kernels)
+
+
+REPORT_FORMS: dict[str, Callable[[ProgramReport], Any]] = {
+    "text": report_text,
+    "rich": report_rich,
+    "json": report_json,
+}

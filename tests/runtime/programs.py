@@ -22,6 +22,7 @@ from graphc.loopir import (
     Load,
     Local,
     LoopKernel,
+    Origin,
     Parameter,
     Plan,
     Result,
@@ -34,6 +35,7 @@ Array = np.ndarray[Any, Any]
 ROWS = Symbol("rows")
 N = symbolic.symbol("rows")
 FEATURES = 7
+FIRST = Origin("relu", "float32[rows, 5]", "first", "user.py:3")
 
 
 def compiled(plan: Plan, name: str = "program", single: bool = False) -> Executable:
@@ -72,7 +74,13 @@ def relu_twice(work: Dim = 20 * N) -> Plan:
         arguments=(Argument("x", "x", (N, 10), "float32"), Argument("y", "y", (N, 10), "float32")),
         results=(Result("out", (N, 10), "float32"),),
         steps=(
-            Launch(kernel, ("x", "y", "between"), work, N * 120, origin=("relu 'first' [user.py:3]",)),
+            Launch(
+                kernel,
+                ("x", "y", "between"),
+                work,
+                N * 120,
+                origin=(Origin("relu", "float32[rows, 5]", "first", "user.py:3"),),
+            ),
             Launch(kernel, ("between", "y", "out"), work, N * 120),
         ),
         arena=64 + N * 40,

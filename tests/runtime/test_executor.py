@@ -159,7 +159,12 @@ def test_source_and_report(relu: Executable) -> None:
     with pytest.raises(ExecutionError, match="'llvm' and 'asm'"):
         relu.source("c")  # type: ignore[arg-type]
     report = relu.report()
-    for part in ("relu_twice: 2 launches of 1 kernels", "relu 'first' [user.py:3]", "20*rows", "arena: 40*rows + 64"):
+    for part in (
+        "relu_twice: 2 launches of 1 kernels",
+        "relu: float32[rows, 5]  layer 'first', user.py:3",
+        "20*rows",
+        "arena: 40*rows + 64",
+    ):
         assert part in report
     assert relu.source().count("define void @kernel_") == 1
 
