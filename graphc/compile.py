@@ -107,7 +107,7 @@ def compile_graph(
 def cpu_target() -> codegen.Target:
     """Return this machine's processor, as programs are emitted for it."""
     host = runtime.cpu().host
-    return codegen.describe_target(host.name, host.features, host.l1, host.l2)
+    return codegen.describe_target(host.name, host.features, host.l1, host.l2, config.get("GRAPHC_SUBNORMALS"))
 
 
 def machine_peak() -> runtime.Peak:

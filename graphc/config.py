@@ -59,6 +59,7 @@ FLAGS: dict[str, Flag] = {
             "GRAPHC_CACHE", str, "", "folder of the cache of object code; 0: no cache; empty: the user's cache folder"
         ),
         Flag("GRAPHC_THREADS", _count, 0, "threads of a compiled program; 0: one for each usable core"),
+        Flag("GRAPHC_SUBNORMALS", _boolean, False, "1: compute with subnormal numbers; 0: they count as zero"),
         Flag("GRAPHC_NAN_GUARD", _boolean, False, "1: raise ExecutionError when a result is not finite"),
         Flag("GRAPHC_PROFILE", _boolean, False, "1: build programs with clocks between their kernels"),
         Flag("GRAPHC_DEVICE", _device, "cpu", "where programs run: cpu or cuda"),

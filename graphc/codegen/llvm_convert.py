@@ -61,8 +61,11 @@ def _to_bfloat16(value: Vector) -> Vector:
 
 def _widened_half(value: Vector) -> Vector:
     bits = value.convert("zext", "i32")
-    # The multiplication moves the exponent to float32's and makes denormals normal.
-    size = ((bits & 0x7FFF) << 13).convert("bitcast", "float") * 2.0**112
+    shifted = (bits & 0x7FFF) << 13
+    # A subnormal half is what its bits add to the smallest normal one: no subnormal float32 may come up here.
+    tiny = (shifted + (113 << 23)).convert("bitcast", "float") - 2.0**-14
+    normal = (shifted + (112 << 23)).convert("bitcast", "float")
+    size = (bits & 0x7C00).equals(0).select(tiny, normal)
     endless = (bits & 0x7C00).equals(0x7C00)
     size_bits = size.convert("bitcast", "i32")
     size_bits = endless.select(size_bits | 0x7F800000, size_bits)

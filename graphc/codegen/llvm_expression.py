@@ -20,6 +20,7 @@ from graphc.codegen.llvm_convert import COMPUTE, STORAGE, convert, from_storage,
 from graphc.codegen.llvm_facts import Dependency, Fact, Facts, part_of_dim
 from graphc.codegen.llvm_math import SPELLINGS
 from graphc.codegen.llvm_memory import Access, Memory
+from graphc.codegen.llvm_quotient import is_estimated, quotient
 from graphc.codegen.llvm_vector import Arithmetic, Vector, literal
 from graphc.codegen.target import Target
 from graphc.loopir import Call, Const, Expr, Index, Load, Local, Parameter, Store
@@ -219,9 +220,11 @@ class ExpressionEmitter:
                 return convert(whole, "int64", dtype)
             case Load() as e:
                 return self._load(e, fact, copy, is_varying)
-            case Call(primitive, arguments, dtype):
+            case Call(primitive, arguments, dtype) as e:
                 spread = self._spread if is_varying else self._value
                 values = [spread(c, copy) for c in fact.children]
+                if is_varying and is_estimated(e, self.arithmetic.target):
+                    return quotient(*values)
                 return SPELLINGS[primitive](values, [a.dtype for a in arguments], dtype)
         raise AssertionError(fact.expression)
 

@@ -124,6 +124,9 @@ def smaller(a: Vector, b: Vector, dtype: str) -> Vector:
 def _extremum(a: Vector, b: Vector, relation: str, dtype: str) -> Vector:
     if not a.is_float:
         return a.compare(("s" if is_signed(dtype) else "u") + relation, b).select(a, b)
+    if b.constant is not None and not math.isnan(b.constant):
+        # One instruction of most processors, which gives its second operand where one is nan.
+        return b.compare("o" + relation, a).select(b, a)
     # The comparison is false where b is nan; a nan in a has to be looked for.
     return a.is_nan().select(a, a.compare("o" + relation, b).select(a, b))
 

@@ -42,7 +42,7 @@ def emit_plan(plan: Plan, target: Target, profiled: bool = False) -> str:
             functions.append(emit_kernel(launch.kernel, names[launch.kernel], target))
     steps = plan_steps(plan.steps, names)
     scratch = scratch_bytes(plan, target)
-    functions += emit_run(plan, steps, scratch, profiled)
+    functions += emit_run(plan, steps, scratch, target, profiled)
     functions.append(emit_entry(plan, steps, scratch))
     functions += emit_epoch(plan)
     variables = emit_variables(plan, scratch) + (emit_profile_variable(plan) if profiled else "")

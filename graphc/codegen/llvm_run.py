@@ -16,6 +16,8 @@ from typing import Union
 from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText, Operand
 from graphc.codegen.llvm_clock import Stopwatch
 from graphc.codegen.llvm_convert import STORAGE
+from graphc.codegen.llvm_flush import flushing
+from graphc.codegen.target import Target
 from graphc.loopir import ContractKernel, For, Kernel, Launch, Loop, Place, Plan, Step, count_operations
 from graphc.symbolic import Dim, FloorDiv, Modulo, Symbol, Value, add, multiply
 
@@ -112,7 +114,7 @@ def load_sizes(f: FunctionBuilder, plan: Plan, pointer: str) -> dict[Symbol, Ope
 
 
 def emit_run(
-    plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int, profiled: bool = False
+    plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int, target: Target, profiled: bool = False
 ) -> list[FunctionText]:
     """Return `graphc_run` and what it calls. Thread t's scratch memory starts at t * scratch_bytes.
 
@@ -122,7 +124,7 @@ def emit_run(
     always_serial = not any(map(_is_parallel, steps)) or (isinstance(total, int) and total < _PARALLEL_PLAN)
     f = FunctionBuilder("graphc_run", [("ptr", "buffers"), ("ptr", "sizes"), ("i32", "threads")])
     if always_serial:
-        _Runner(f, plan, scratch_bytes, None, profiled).run(steps)
+        _Runner(f, plan, scratch_bytes, target, None, profiled).run(steps)
         return [f.finish()]
     sizes = load_sizes(f, plan, "%sizes")
     several = f.value("icmp sgt i32 %threads, 1")
@@ -138,11 +140,13 @@ def emit_run(
     f.call("void", "GOMP_parallel", [("ptr", "@graphc_region"), ("ptr", context), ("i32", "%threads"), ("i32", "0")])
     f.emit("ret void")
     f.begin(serial)
-    _Runner(f, plan, scratch_bytes, None, profiled).run(steps)
-    return [_emit_region(plan, steps, scratch_bytes, profiled), f.finish()]
+    _Runner(f, plan, scratch_bytes, target, None, profiled).run(steps)
+    return [_emit_region(plan, steps, scratch_bytes, target, profiled), f.finish()]
 
 
-def _emit_region(plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int, profiled: bool) -> FunctionText:
+def _emit_region(
+    plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int, target: Target, profiled: bool
+) -> FunctionText:
     """Return the function that every thread of a region runs."""
     f = FunctionBuilder("graphc_region", [("ptr", "context")], linkage="internal", attributes="#1")
     f.emit("%buffers = load ptr, ptr %context")
@@ -150,7 +154,7 @@ def _emit_region(plan: Plan, steps: Sequence[PlannedStep], scratch_bytes: int, p
     thread = f.value(f"sext i32 {f.call('i32', 'omp_get_thread_num', [])} to i64")
     # The library may give fewer threads than were asked for.
     threads = f.value(f"sext i32 {f.call('i32', 'omp_get_num_threads', [])} to i64")
-    _Runner(f, plan, scratch_bytes, (thread, threads), profiled).run(steps)
+    _Runner(f, plan, scratch_bytes, target, (thread, threads), profiled).run(steps)
     return f.finish()
 
 
@@ -171,9 +175,16 @@ class _Runner:
     """Emits steps for the only thread or (with `team`: its number, their count) for one of several."""
 
     def __init__(
-        self, f: FunctionBuilder, plan: Plan, scratch_bytes: int, team: tuple[str, str] | None, profiled: bool
+        self,
+        f: FunctionBuilder,
+        plan: Plan,
+        scratch_bytes: int,
+        target: Target,
+        team: tuple[str, str] | None,
+        profiled: bool,
     ) -> None:
         self._builder = f
+        self._target = target
         self._symbols = load_sizes(f, plan, "%sizes")
         self._team = team
         arena = f.value(f"load ptr, ptr {f.gep('%buffers', len(plan.buffers), 'ptr')}")
@@ -192,10 +203,11 @@ class _Runner:
 
     def run(self, steps: Sequence[PlannedStep]) -> None:
         """Emit all steps."""
-        if self._team is None:
-            self._alone(steps)
-        else:
-            self._together(steps, self._team, _Since())
+        with flushing(self._builder, self._target):
+            if self._team is None:
+                self._alone(steps)
+            else:
+                self._together(steps, self._team, _Since())
 
     def _alone(self, steps: Sequence[PlannedStep]) -> None:
         for planned in steps:

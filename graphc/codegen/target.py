@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +12,8 @@ class Target:
 
     `name` and `features` are LLVM's spellings (`znver4`, `+avx2,+fma,...`). `lanes` is the number of float32 lanes of
     a vector register, `registers` the number of vector registers, `fma` whether fused multiply-add is one
-    instruction, `half` whether float16 conversions are. `l1` and `l2` are cache sizes in bytes.
+    instruction, `half` whether float16 conversions are. `l1` and `l2` are cache sizes in bytes. `subnormals` names the
+    control register by which subnormal numbers are taken for zeros; `kept` where they are computed with.
     """
 
     name: str
@@ -22,6 +24,7 @@ class Target:
     half: bool
     l1: int = 32 * 1024
     l2: int = 512 * 1024
+    subnormals: Literal["kept", "mxcsr", "fpcr"] = "kept"
 
     @property
     def attributes(self) -> str:
@@ -33,16 +36,23 @@ class Target:
         )
 
 
-def describe_target(name: str, features: str, l1: int = 32 * 1024, l2: int = 512 * 1024) -> Target:
+def describe_target(
+    name: str, features: str, l1: int = 32 * 1024, l2: int = 512 * 1024, keep_subnormals: bool = False
+) -> Target:
     """Return the Target of a processor by LLVM's names for it and for its features.
 
-    An unknown set of features gives four lanes and sixteen registers, which every 64-bit processor has.
+    An unknown set of features gives four lanes and sixteen registers, which every 64-bit processor has, and keeps
+    subnormal numbers.
     """
     enabled = {feature[1:] for feature in features.split(",") if feature.startswith("+")}
+    subnormals: Literal["kept", "mxcsr", "fpcr"] = "mxcsr" if "sse2" in enabled else "fpcr"
+    if keep_subnormals or enabled.isdisjoint(("sse2", "neon")):
+        subnormals = "kept"
+    lanes, registers, fma, half = 4, 16, False, False
     if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= enabled:
-        return Target(name, features, 16, 32, fma=True, half=True, l1=l1, l2=l2)
-    if "avx2" in enabled:
-        return Target(name, features, 8, 16, fma="fma" in enabled, half="f16c" in enabled, l1=l1, l2=l2)
-    if "neon" in enabled:
-        return Target(name, features, 4, 32, fma=True, half=True, l1=l1, l2=l2)
-    return Target(name, features, 4, 16, fma=False, half=False, l1=l1, l2=l2)
+        lanes, registers, fma, half = 16, 32, True, True
+    elif "avx2" in enabled:
+        lanes, registers, fma, half = 8, 16, "fma" in enabled, "f16c" in enabled
+    elif "neon" in enabled:
+        lanes, registers, fma, half = 4, 32, True, True
+    return Target(name, features, lanes, registers, fma, half, l1, l2, subnormals)
