@@ -103,7 +103,6 @@ def compile_graph(
     )
 
 
-@functools.cache
 def cpu_target() -> codegen.Target:
     """Return this machine's processor, as programs are emitted for it."""
     host = runtime.cpu().host
