@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import doctest
+import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from graphc import config
+from graphc import config, ops
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -83,3 +85,41 @@ def test_the_architecture_page_names_every_decision() -> None:
     architecture = named_files(ROOT / "docs" / "architecture.md")
     decisions = {name(p) for p in (ROOT / "docs" / "decisions").glob("*.md")}
     assert decisions <= architecture
+
+
+def reference() -> Any:
+    """The program that makes the reference pages: a script, no module of the package."""
+    path = ROOT / "docs" / "reference" / "make.py"
+    spec = importlib.util.spec_from_file_location("make_reference", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["ops.md", "programs.md", "keras.md"])
+def test_the_reference_is_that_of_the_code(page: str) -> None:
+    is_current = (ROOT / "docs" / "reference" / page).read_text() == reference().PAGES[page]()
+    assert is_current, f"docs/reference/{page} is old: run `python docs/reference/make.py`"
+
+
+def test_every_op_is_in_the_reference() -> None:
+    listed = [name for _, names in reference().op_families() for name in names]
+    assert sorted(listed) == sorted(ops.__all__)
+
+
+def test_notes_are_about_names_of_keras() -> None:
+    made = reference()
+    known = {f"{module}.{name}" for module, names in made.API.items() for name in [*names, "*"]}
+    assert set(made.NOTES) <= known
+
+
+def test_differing_arguments_are_told() -> None:
+    def fit(x: int, rate: float = 0.5, **rest: int) -> None: ...
+
+    assert reference().differences(fit, ["x", "rate=0.5", "**rest"]) == []
+    assert reference().differences(fit, ["x", "y", "rate=0.25", "mode='a'"]) == [
+        "`y` is not taken",
+        "`rate` is `0.5` by default",
+        "`mode` is not taken",
+    ]

@@ -49,9 +49,9 @@ class Callback:
 
 
 class CallbackList:
-    """Callbacks that are called one after the other."""
+    """Callbacks that are called one after the other. `queue_length` has no effect: nothing is queued."""
 
-    def __init__(self, callbacks: Iterable[Any] | None = None) -> None:
+    def __init__(self, callbacks: Iterable[Any] | None = None, queue_length: int = 10) -> None:
         self.callbacks = list(callbacks or ())
 
     def __iter__(self) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from abc import ABCMeta
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,12 @@ class LayerClass(ABCMeta):
         """Return a new layer."""
         with about(kwargs.get("name") or cls.__name__):
             return super().__call__(*args, **kwargs)
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """The constructor's, for `help` and editors, which else would show the arguments of `__call__`."""
+        own = inspect.signature(cls.__init__)
+        return own.replace(parameters=list(own.parameters.values())[1:])
 
 
 class Layer(NodeAccess, metaclass=LayerClass):

@@ -130,7 +130,7 @@ class SeparableConv1D(_SeparableConv):
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
-        data_format: str | None = None,
+        data_format: str | None = "channels_last",
         dilation_rate: Any = 1,
         **kwargs: Any,
     ) -> None:

@@ -13,7 +13,8 @@ from graphc.keras.utils.generic_utils import (
     get_custom_objects,
     serialize_keras_object,
 )
-from graphc.keras.utils.layer_utils import get_source_inputs, print_summary
+from graphc.keras.utils.io_utils import HDF5Matrix, h5dict
+from graphc.keras.utils.layer_utils import convert_all_kernels_in_model, get_source_inputs, print_summary
 from graphc.keras.utils.np_utils import normalize, to_categorical
 from graphc.keras.utils.progbar import Progbar
 from graphc.keras.utils.vis_utils import model_to_dot, plot_model
@@ -24,14 +25,17 @@ if TYPE_CHECKING:
 __all__ = [
     "CustomObjectScope",
     "GeneratorEnqueuer",
+    "HDF5Matrix",
     "OrderedEnqueuer",
     "Progbar",
     "Sequence",
+    "convert_all_kernels_in_model",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
     "get_file",
     "get_source_inputs",
+    "h5dict",
     "model_to_dot",
     "multi_gpu_model",
     "normalize",

@@ -32,7 +32,7 @@ class DataFrameIterator(FileIterator):
         dataframe: Any,
         directory: str | os.PathLike[str],
         image_data_generator: Any,
-        x_col: str = "filename",
+        x_col: str = "filenames",
         y_col: Any = "class",
         has_ext: bool = True,
         target_size: Sequence[int] = (256, 256),
