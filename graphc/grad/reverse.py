@@ -1,13 +1,17 @@
-"""Gradients: reverse mode over the graph. Each op is asked for its own rule; a composite without one is opened."""
+"""Reverse mode over the graph. Each op is asked for its own rule; a composite without one is opened.
+
+A recurrence has its rule in `recurrence`, for all its results at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from graphc import dtypes, ops
 from graphc.errors import GradientError, ShapeError
-from graphc.graph import Node, State, as_node, inheriting, shape_text, topological_order
+from graphc.grad.recurrence import recurrence_cotangents
+from graphc.graph import Node, State, as_node, body_of, families, inheriting, shape_text, topological_order
 
 
 def gradients(
@@ -28,7 +32,7 @@ def gradients(
         raise ShapeError(f"grad_loss has shape {shape_text(grad_loss.shape)}, the loss {shape_text(loss.shape)}")
     wanted = [w.node if isinstance(w, State) else w for w in wrt]
     seed = ops.ones_like(loss) if grad_loss is None else ops.cast(as_node(grad_loss, loss), loss.dtype)
-    cotangents = _backpropagate(loss, seed, wanted, boundary=())
+    cotangents = backpropagate({loss: seed}, wanted)
     return [_finished(w, cotangents.get(w), disconnected) for w in wanted]
 
 
@@ -41,33 +45,49 @@ def _finished(w: Node, cotangent: Node | None, disconnected: str) -> Node:
     return ops.zeros_like(w)
 
 
-def _backpropagate(root: Node, seed: Node, wanted: Sequence[Node], boundary: Iterable[Node]) -> dict[Node, Node]:
-    """Return the cotangents of the wanted nodes that `root` depends on; nothing is looked at behind the boundary."""
+def backpropagate(
+    seeds: Mapping[Node, Node], wanted: Sequence[Node], boundary: Iterable[Node] = ()
+) -> dict[Node, Node]:
+    """Return the cotangents of the wanted nodes that the seeds' nodes depend on, given the cotangents of those.
+
+    Nothing is looked at behind the boundary.
+    """
     leaves = frozenset(boundary)
-    order = topological_order((root,), leaves)
+    order = topological_order(seeds, leaves)
     needed = _dependents(order, frozenset(wanted), leaves)
-    cotangents: dict[Node, Node] = {root: seed} if root in needed else {}
+    cotangents = {n: g for n, g in seeds.items() if n in needed}
+    siblings = {family[0]: family for family in families(n for n in order if n not in leaves)}
     for n in reversed(order):
-        g = cotangents.get(n)
-        if g is None or n in leaves or not any(i in needed for i in n.inputs):
+        if n in leaves or not any(i in needed for i in n.inputs):
+            continue
+        if body_of(n) is None:
+            results: tuple[Node, ...] = (n,)
+        else:
+            # The first of a recurrence's results comes up last, when the cotangents of all are known.
+            results = siblings.get(n, ())
+        given = {result: cotangents[result] for result in results if result in cotangents}
+        if not given:
             continue
         with inheriting(n.provenance):
-            for source, contribution in _contributions(n, g):
+            for source, contribution in _contributions(n, given, needed):
                 if source in needed:
                     previous = cotangents.get(source)
                     cotangents[source] = contribution if previous is None else ops.add(previous, contribution)
     return {w: cotangents[w] for w in wanted if w in cotangents}
 
 
-def _contributions(n: Node, g: Node) -> Iterable[tuple[Node, Node]]:
-    """Yield (input, cotangent) for each input that a gradient flows to."""
-    if n.op.grad is not None:
-        for source, contribution in zip(n.inputs, n.op.grad(n, g), strict=True):
-            if contribution is not None and dtypes.is_float(source.dtype):
-                yield source, _fitted(n, source, contribution)
+def _contributions(n: Node, given: Mapping[Node, Node], needed: set[Node]) -> Iterable[tuple[Node, Node]]:
+    """Yield (input, cotangent) for each input that a gradient flows to from n, or from all results of a recurrence."""
+    if body_of(n) is not None:
+        for source, contribution in recurrence_cotangents(given, needed, backpropagate):
+            yield source, _fitted(n, source, contribution)
+    elif n.op.grad is not None:
+        for source, rule_gave in zip(n.inputs, n.op.grad(n, given[n]), strict=True):
+            if rule_gave is not None and dtypes.is_float(source.dtype):
+                yield source, _fitted(n, source, rule_gave)
     elif n.op.expand is not None:
         inputs = tuple(dict.fromkeys(n.inputs))
-        yield from _backpropagate(n.op.expand(*n.inputs, **n.attrs), g, inputs, inputs).items()
+        yield from backpropagate({n.op.expand(*n.inputs, **n.attrs): given[n]}, inputs, inputs).items()
 
 
 def _fitted(n: Node, source: Node, contribution: Node) -> Node:
