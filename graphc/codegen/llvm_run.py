@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Union
 
 from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText, Operand
+from graphc.codegen.llvm_choice import emit_choice
 from graphc.codegen.llvm_clock import Stopwatch
 from graphc.codegen.llvm_convert import STORAGE
 from graphc.codegen.llvm_flush import flushing
@@ -23,10 +24,11 @@ from graphc.symbolic import Dim, FloorDiv, Modulo, Symbol, Value, add, multiply
 
 # Estimated picoseconds of a launch's unit of work and of one byte moved, by one thread with its data in the L2 cache.
 _UNIT, _BYTE = 12, 5
-# A region of threads costs two microseconds and, where their processors are busy with something else, fifty; a
-# barrier a quarter of one. Below these estimates (picoseconds) a plan, or a launch, runs on one thread. At half the
-# plan's limit a row through 784-512-10 takes 11 us instead of 19 on an idle machine, and 108 on a busy one.
-_PARALLEL_PLAN, _PARALLEL_LAUNCH = 20_000_000, 2_000_000
+# A region of threads costs two microseconds and, where they sleep or their processors are busy with something else,
+# a hundred; a barrier a quarter of one. Below these estimates (picoseconds) a plan, or a launch, runs on one thread;
+# plans that take less than `_TRIED_PLAN` find out whether all threads help.
+_PARALLEL_PLAN, _TRIED_PLAN, _PARALLEL_LAUNCH = 10_000_000, 400_000_000, 2_000_000
+_RUN_ARGUMENTS = [("ptr", "buffers"), ("ptr", "sizes"), ("i32", "threads")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,27 +123,43 @@ def emit_run(
     `profiled`: each launch is timed, see `llvm_clock`.
     """
     total = plan_cost(steps)
-    always_serial = not any(map(_is_parallel, steps)) or (isinstance(total, int) and total < _PARALLEL_PLAN)
-    f = FunctionBuilder("graphc_run", [("ptr", "buffers"), ("ptr", "sizes"), ("i32", "threads")])
-    if always_serial:
+    if not any(map(_is_parallel, steps)) or (isinstance(total, int) and total < _PARALLEL_PLAN):
+        f = FunctionBuilder("graphc_run", _RUN_ARGUMENTS)
         _Runner(f, plan, scratch_bytes, target, None, profiled).run(steps)
         return [f.finish()]
-    sizes = load_sizes(f, plan, "%sizes")
-    several = f.value("icmp sgt i32 %threads, 1")
-    if not isinstance(total, int):
-        large = f.compare("sge", emit_dim(f, total, sizes), _PARALLEL_PLAN)
-        several = f.value(f"and i1 {several}, {large}")
-    region, serial = f.label("region"), f.label("serial")
-    f.branch_if(several, region, serial)
-    f.begin(region)
+    alone = FunctionBuilder("graphc_alone", _RUN_ARGUMENTS, linkage="internal")
+    _Runner(alone, plan, scratch_bytes, target, None, profiled).run(steps)
+    region = _emit_region(plan, steps, scratch_bytes, target, profiled)
+    return [alone.finish(), region, _emit_together(), _emit_choosing_run(plan, total)]
+
+
+def _emit_choosing_run(plan: Plan, total: Dim) -> FunctionText:
+    """Return the `graphc_run` that runs a plan of this estimated cost alone or together."""
+    f = FunctionBuilder("graphc_run", _RUN_ARGUMENTS)
+    arguments = ", ".join(f"{kind} %{name}" for kind, name in _RUN_ARGUMENTS)
+    alone, together = f"call void @graphc_alone({arguments})", f"call void @graphc_together({arguments})"
+    cost = emit_dim(f, total, load_sizes(f, plan, "%sizes"))
+    is_single = f.value("icmp sle i32 %threads, 1")
+    for condition, way in (
+        (f.value(f"or i1 {is_single}, {f.compare('slt', cost, _PARALLEL_PLAN)}"), alone),
+        (f.compare("sge", cost, _TRIED_PLAN), together),
+    ):
+        with f.when(condition):
+            f.emit(way)
+            f.emit("ret void")
+            f.begin(f.label("unreachable"))
+    emit_choice(f, cost, alone, together)
+    return f.finish()
+
+
+def _emit_together() -> FunctionText:
+    """Return the function that runs the plan in a region of threads."""
+    f = FunctionBuilder("graphc_together", _RUN_ARGUMENTS, linkage="internal", attributes="#1")
     context = f.value("alloca [2 x ptr]")
     f.emit(f"store ptr %buffers, ptr {context}")
     f.emit(f"store ptr %sizes, ptr {f.gep(context, 1, 'ptr')}")
     f.call("void", "GOMP_parallel", [("ptr", "@graphc_region"), ("ptr", context), ("i32", "%threads"), ("i32", "0")])
-    f.emit("ret void")
-    f.begin(serial)
-    _Runner(f, plan, scratch_bytes, target, None, profiled).run(steps)
-    return [_emit_region(plan, steps, scratch_bytes, target, profiled), f.finish()]
+    return f.finish()
 
 
 def _emit_region(
