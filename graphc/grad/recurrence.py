@@ -7,21 +7,11 @@ that are cheaper kept than computed again. It gives the cotangents of the elemen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from graphc import dtypes, ops
-from graphc.graph import (
-    Graph,
-    Node,
-    TensorType,
-    cheapest_to_keep,
-    fresh_identity,
-    placeholder,
-    rebuild,
-    substitute,
-    topological_order,
-)
+from graphc.graph import Node, Recurrence, cheapest_to_keep, inner_placeholder, substitute, topological_order
 
 Backpropagate: TypeAlias = Callable[[Mapping[Node, Node], Sequence[Node]], dict[Node, Node]]
 
@@ -33,103 +23,69 @@ def recurrence_cotangents(
 
     `backpropagate` is reverse mode itself, for the body.
     """
-    step = _BackwardStep(given, needed, backpropagate)
-    yield from step.cotangents()
+    forward = Recurrence.of(next(iter(given)))
+    outer = forward.sequences | forward.carries | forward.others
+    wanted = [n for n in outer if outer[n] in needed and dtypes.is_float(n.dtype)]
+    carries = list(forward.carries)
+    finals = {carries[n.attrs["carry"]]: g for n, g in given.items() if n.attrs["carry"] is not None}
+    # For each stacked value the placeholder of its cotangent in one step, and the cotangents of all steps.
+    stacked = {n.attrs["value"]: g for n, g in given.items() if n.attrs["value"] is not None}
+    values = {v: (inner_placeholder(v.type, "cotangent of value"), g) for v, g in stacked.items()}
+    of_new, results = _differentiate(forward, {v: g for v, (g, _) in values.items()}, finals, wanted, backpropagate)
+    sums = {n: inner_placeholder(n.type, "sum") for n in forward.others if n in wanted and n in results}
+    elements = [n for n in forward.sequences if n in wanted and n in results]
+    new = [results[c] if c in results else ops.zeros_like(c) for c in of_new]
+    new += [ops.add(total, results[n]) for n, total in sums.items()]
+    roots = (*new, *(results[n] for n in elements))
+    read = {n: inner_placeholder(n.type, f"kept {i}") for i, n in enumerate(_kept(forward, roots, values))}
+    roots = substitute(roots, read)
+    starts = {g: finals[c] if c in finals else ops.zeros_like(outer[c]) for c, g in of_new.items()}
+    backward = Recurrence(
+        sequences={inner: forward.stacked(n) for n, inner in read.items()} | dict(values.values()),
+        carries=starts | {total: ops.zeros_like(outer[n]) for n, total in sums.items()},
+        others=forward.others,
+        new=roots[: len(new)],
+        length=forward.length,
+        reverse=not forward.reverse,
+    )
+    for i, n in enumerate((*of_new, *sums)):
+        if n in wanted:
+            yield outer[n], backward.final(i)
+    for n, value in zip(elements, roots[len(new) :]):
+        yield outer[n], backward.stacked(value)
 
 
-class _BackwardStep:
-    """The step of the backward recurrence, in nodes of the forward body and placeholders for cotangents."""
+def _differentiate(
+    forward: Recurrence,
+    of_values: Mapping[Node, Node],
+    finals: Collection[Node],
+    wanted: Sequence[Node],
+    backpropagate: Backpropagate,
+) -> tuple[dict[Node, Node], dict[Node, Node]]:
+    """Return (for each carry that a cotangent reaches the placeholder for that of its new value, cotangents by a step).
 
-    def __init__(self, given: Mapping[Node, Node], needed: Collection[Node], backpropagate: Backpropagate) -> None:
-        self.forward: Node = next(iter(given))
-        attrs = self.forward.attrs
-        self.body: Graph = attrs["body"]
-        first, last = attrs["sequences"], attrs["sequences"] + attrs["carries"]
-        self.elements, self.carries = self.body.inputs[:first], self.body.inputs[first:last]
-        self.outer: dict[Node, Node] = dict(zip(self.body.inputs, self.forward.inputs))
-        self.wanted = tuple(n for n in self.body.inputs if self.outer[n] in needed and dtypes.is_float(n.dtype))
-        # Cotangents as the step reads them: of stacked values (with the sequence they come from), of new carries.
-        self.of_values = {
-            n.attrs["value"]: (_inner(n.attrs["value"].type, "cotangent of value"), g)
-            for n, g in given.items()
-            if n.attrs["value"] is not None
-        }
-        self.of_finals: dict[int, Node] = {
-            n.attrs["carry"]: g for n, g in given.items() if n.attrs["carry"] is not None
-        }
-        self.of_carries: dict[int, Node] = {}
-        self.results = self._differentiate(backpropagate)
-
-    def _differentiate(self, backpropagate: Backpropagate) -> dict[Node, Node]:
-        """Return the cotangents of the body's inputs; find the carries that a cotangent reaches at all."""
-        wanted = tuple(dict.fromkeys((*self.wanted, *(c for c in self.carries if dtypes.is_float(c.dtype)))))
-        reached = set(self.of_finals)
-        while True:
-            for i in reached - self.of_carries.keys():
-                self.of_carries[i] = _inner(self.carries[i].type, f"cotangent of carry {i}")
-            results = backpropagate(self._seeds(), wanted)
-            found = {i for i, c in enumerate(self.carries) if c in results}
-            if found <= reached:
-                return results
-            reached |= found
-
-    def _seeds(self) -> dict[Node, Node]:
-        seeds = {value: g for value, (g, _) in self.of_values.items()}
-        for i, g in self.of_carries.items():
-            new = self.body.outputs[i]
-            seeds[new] = ops.add(seeds[new], g) if new in seeds else g
-        return seeds
-
-    def cotangents(self) -> Iterator[tuple[Node, Node]]:
-        """Yield (input, cotangent): build the backward recurrence."""
-        others = [n for n in self.wanted if n in self.results and n not in self.elements and n not in self.carries]
-        sums = {n: _inner(n.type, f"sum for {n.attrs['name']}") for n in others}
-        moved = sorted(self.of_carries)
-        stacked = [n for n in self.elements if n in self.wanted and n in self.results]
-        new = [
-            *(self.results.get(self.carries[i], ops.zeros_like(self.carries[i])) for i in moved),
-            *(ops.add(sums[n], self.results[n]) for n in others),
-        ]
-        roots = (*new, *(self.results[n] for n in stacked))
-        kept = self._kept(roots)
-        renamed = {n: _inner(n.type, f"kept {position}") for position, n in enumerate(kept)}
-        sequences = {renamed[n]: self._all_steps(n) for n in kept} | dict(self.of_values.values())
-        starts = {self.of_carries[i]: self._start(i) for i in moved}
-        starts |= {sums[n]: ops.zeros_like(self.outer[n]) for n in others}
-        same = {n: self.outer[n] for n in self.body.inputs if n not in self.elements and n not in self.carries}
-        roots = substitute(roots, renamed)
-        inner = Graph((*sequences, *starts, *same), roots[: len(new)])
-        inputs = (*sequences.values(), *starts.values(), *same.values())
-        attrs = {
-            "body": inner, "sequences": len(sequences), "carries": len(new), "length": self.forward.attrs["length"],
-            "reverse": not self.forward.attrs["reverse"], "carry": None, "value": None,
-        }  # fmt: skip
-        for position, n in enumerate([*(self.carries[i] for i in moved), *others]):
-            if n in self.wanted:
-                yield self.outer[n], rebuild(self.forward, inputs, attrs | {"carry": position})
-        for n, value in zip(stacked, roots[len(new) :]):
-            yield self.outer[n], rebuild(self.forward, inputs, attrs | {"value": value})
-
-    def _start(self, i: int) -> Node:
-        """The cotangent of carry i after the last forward step."""
-        carry = self.carries[i]
-        return self.of_finals[i] if i in self.of_finals else ops.zeros_like(self.outer[carry])
-
-    def _kept(self, roots: Iterable[Node]) -> tuple[Node, ...]:
-        """Return the nodes of the forward body whose values the backward steps read."""
-        forward = set(topological_order((*self.body.inputs, *self.body.outputs, *self.of_values)))
-        backward = topological_order(roots, forward)
-        same = {n for n in self.body.inputs if n not in self.elements and n not in self.carries}
-        used = [n for n in backward if n in forward and n not in same]
-        free = {*self.elements, *same, *self.of_values}
-        return tuple(n for n in cheapest_to_keep(used, free) if n not in same)
-
-    def _all_steps(self, n: Node) -> Node:
-        """Return the values of a node of the forward body in all steps."""
-        if n in self.elements:
-            return self.outer[n]
-        return rebuild(self.forward, self.forward.inputs, {**self.forward.attrs, "carry": None, "value": n})
+    Reached are carries with a cotangent after the last step, and those that what is reached depends on.
+    """
+    of_new: dict[Node, Node] = {}
+    reached = set(finals)
+    while True:
+        for i, c in enumerate(forward.carries):
+            if c in reached and c not in of_new:
+                of_new[c] = inner_placeholder(c.type, f"cotangent of carry {i}")
+        seeds = dict(of_values)
+        for c, n in zip(forward.carries, forward.new):
+            if c in of_new:
+                seeds[n] = ops.add(seeds[n], of_new[c]) if n in seeds else of_new[c]
+        results = backpropagate(seeds, [*wanted, *(c for c in forward.carries if c not in wanted)])
+        found = {c for c in forward.carries if c in results}
+        if found <= reached:
+            return of_new, results
+        reached |= found
 
 
-def _inner(type_: TensorType, name: str) -> Node:
-    return placeholder(type_, name, fresh_identity())
+def _kept(forward: Recurrence, roots: Sequence[Node], stacked: Collection[Node]) -> tuple[Node, ...]:
+    """Return the nodes of the forward body whose values of all steps the backward steps read."""
+    inside = set(forward.nodes(stacked))
+    used = [n for n in topological_order(roots, inside) if n in inside]
+    free = {*forward.sequences, *forward.others, *stacked}
+    return tuple(n for n in cheapest_to_keep(used, free) if n not in forward.others)

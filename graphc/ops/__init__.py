@@ -1,5 +1,6 @@
 """Every op, one record each, by its NumPy name. Builders take nodes, arrays and Python numbers and return nodes."""
 
+import graphc.ops.scan_op  # noqa: F401  (the record, which scan_closure builds nodes of)
 from graphc.ops.arithmetic import (
     absolute,
     add,

@@ -9,20 +9,18 @@ from typing import Any
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import (
     CONSTANT,
-    Graph,
     Node,
+    Recurrence,
     TensorType,
     apply,
     as_node,
     current_provenance,
-    fresh_identity,
-    placeholder,
+    inner_placeholder,
     substitute,
     topological_order,
 )
 from graphc.ops.axes import as_dim
 from graphc.ops.define import Operand
-from graphc.ops.scan_op import Scan
 from graphc.symbolic import Dim
 
 
@@ -49,20 +47,14 @@ def scan(
     count = _common_length(runs, length)
     closure = _Closure(count)
     elements = tuple(closure.add_sequence(n) for n in runs)
-    carries = tuple(_inner(n.type, f"carry {i}") for i, n in enumerate(starts))
+    carries = {inner_placeholder(n.type, f"carry {i}"): n for i, n in enumerate(starts)}
     others = tuple(closure.add_other(n) for n in given)
     new, emitted = _results(step(*elements, *carries, *others), len(starts))
     updated = tuple(_fitting(i, c, as_node(n, c)) for i, (c, n) in enumerate(zip(carries, new)))
-    roots = closure.close((*updated, *map(as_node, emitted)), (*elements, *carries, *others))
-    body = Graph((*closure.elements, *carries, *closure.others), roots[: len(starts)])
-    inputs = (*closure.sequences, *starts, *closure.captured)
-    attrs: dict[str, Any] = {
-        "body": body, "sequences": len(closure.sequences), "carries": len(starts), "length": count,
-        "reverse": bool(reverse),
-    }  # fmt: skip
-    finals = tuple(apply(Scan.op, *inputs, **attrs, carry=i, value=None) for i in range(len(starts)))
-    stacked = tuple(apply(Scan.op, *inputs, **attrs, carry=None, value=n) for n in roots[len(starts) :])
-    return finals, stacked
+    roots = closure.close((*updated, *map(as_node, emitted)), carries)
+    recurrence = Recurrence(closure.sequences, carries, closure.others, roots[: len(starts)], count, bool(reverse))
+    finals = tuple(recurrence.final(i) for i in range(len(starts)))
+    return finals, tuple(recurrence.stacked(n) for n in roots[len(starts) :])
 
 
 def _common_length(sequences: Sequence[Node], length: Dim | None) -> Dim:
@@ -105,39 +97,31 @@ def _fitting(position: int, carry: Node, new: Node) -> Node:
     return new
 
 
-def _inner(type_: TensorType, name: str) -> Node:
-    return placeholder(type_, name, fresh_identity())
-
-
 @dataclass
 class _Closure:
-    """The inputs of a recurrence as they are found, outer nodes beside the body's placeholders for them."""
+    """The inputs of a recurrence as they are found: the body's placeholders with the nodes outside."""
 
     length: Dim
-    sequences: list[Node] = field(default_factory=list)
-    elements: list[Node] = field(default_factory=list)
-    captured: list[Node] = field(default_factory=list)
-    others: list[Node] = field(default_factory=list)
+    sequences: dict[Node, Node] = field(default_factory=dict)
+    others: dict[Node, Node] = field(default_factory=dict)
     # Nodes made from now on are made by the step.
-    start: int = field(default_factory=lambda: _inner(TensorType((), "bool"), "step").serial)
+    start: int = field(default_factory=lambda: inner_placeholder(TensorType((), "bool"), "step").serial)
 
     def add_sequence(self, n: Node) -> Node:
         """Return the placeholder for an element of a sequence."""
-        self.sequences.append(n)
-        self.elements.append(_inner(TensorType(n.shape[1:], n.dtype), f"element {len(self.elements)}"))
-        return self.elements[-1]
+        element = inner_placeholder(TensorType(n.shape[1:], n.dtype), f"element {len(self.sequences)}")
+        self.sequences[element] = n
+        return element
 
     def add_other(self, n: Node) -> Node:
         """Return the placeholder for a node that is the same in all steps."""
-        if n in self.captured:
-            return self.others[self.captured.index(n)]
-        self.captured.append(n)
-        self.others.append(_inner(n.type, f"other {len(self.others)}"))
-        return self.others[-1]
+        other = inner_placeholder(n.type, f"other {len(self.others)}")
+        self.others[other] = n
+        return other
 
-    def close(self, roots: tuple[Node, ...], inner: Iterable[Node]) -> tuple[Node, ...]:
+    def close(self, roots: tuple[Node, ...], carries: Iterable[Node]) -> tuple[Node, ...]:
         """Return the roots with everything that they use from outside replaced by inputs of the body."""
-        varying = set(inner)
+        varying = {*self.sequences, *carries, *self.others}
         free: set[Node] = set()
         replaced: dict[Node, Node] = {}
         order = topological_order(roots)
