@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
-import doctest
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from graphc import config, ops
+from tests.transcript import FENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -20,7 +23,6 @@ PAGES = [
     ROOT / "benchmarks" / "README.md",
     *sorted(ROOT.glob("docs/**/*.md")),
 ]
-FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.M | re.S)
 PLACEHOLDERS = ("NAME", "your_", "...")
 
 
@@ -45,13 +47,31 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
     assert [path for path in sorted(named_files(page)) if not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "pycon")], ids=name)
-def test_interactive_examples_run(page: Path) -> None:
-    test = doctest.DocTestParser().get_doctest("\n".join(blocks(page, "pycon")), {}, name(page), str(page), 0)
-    shown: list[str] = []
-    results = doctest.DocTestRunner(verbose=False).run(test, out=shown.append)
-    assert results.attempted > 0
-    assert results.failed == 0, "".join(shown)
+def run_transcript(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "tests.transcript", str(page)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "pycon") or blocks(p, "console")], ids=name)
+def test_a_page_read_from_top_to_bottom_does_what_it_says(page: Path, tmp_path: Path) -> None:
+    done = run_transcript(page, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```pycon\n>>> 1 + 1\n3\n\n```\n",
+        "```console\n$ python -c 'print(5)'\n6\n```\n",
+        "```console\nno command\n```\n",
+        "```pycon\n>>> x = 1\n\n```\n```pycon\n>>> y\n1\n\n```\n",
+    ],
+)
+def test_a_page_that_says_something_else_is_noticed(text: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    assert run_transcript(page, tmp_path).returncode == 1
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name)

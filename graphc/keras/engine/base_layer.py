@@ -41,7 +41,7 @@ class LayerClass(ABCMeta):
     @property
     def __signature__(cls) -> inspect.Signature:
         """The constructor's, for `help` and editors, which else would show the arguments of `__call__`."""
-        own = inspect.signature(cls.__init__)
+        own = inspect.signature(cls.__init__)  # type: ignore[misc]  # of the class, not of an instance
         return own.replace(parameters=list(own.parameters.values())[1:])
 
 
