@@ -68,7 +68,7 @@ class Blocking:
 
     def panel_elements(self, lanes: int) -> int:
         """Return the room for a copied panel, which is written in whole vectors or in fours of rows."""
-        vectors = self.tile.vectors if self.tile is not None else 0
+        vectors = self.tile.across if self.tile is not None else 0
         return -(-(self.panel_depth + 3) // lanes) * lanes * vectors * lanes
 
     def copied_elements(self, lanes: int) -> int:
@@ -79,11 +79,19 @@ class Blocking:
 
 
 def choose_blocking(
-    rows: Dim, columns: Dim, depth: tuple[Dim, ...], layout: Layout, right_distance: Dim, itemsize: int, target: Target
+    rows: Dim,
+    columns: Dim,
+    depth: tuple[Dim, ...],
+    layout: Layout,
+    right_distance: Dim,
+    itemsize: int,
+    target: Target,
+    operands: int = 1,
 ) -> Blocking:
     """Return the decisions for a contraction of these extents, whose right operand serves no other rows.
 
-    `right_distance` is how many elements the rows of the right operand are apart; `itemsize` is that of the sums.
+    `right_distance` is how many elements the rows of the right operand are apart; `itemsize` is that of the sums;
+    `operands` is how many right operands there are, which must lie in rows where they are several.
     """
     lanes = target.lanes
     # A vector has as many lanes as one of float32, so that one of float64 takes two registers.
@@ -94,10 +102,11 @@ def choose_blocking(
     few = 6 if by_dots else 8
     if isinstance(rows, int) and rows <= few:
         heights = [] if by_dots else list(dict.fromkeys(_even_parts(rows, 8 if registers >= 32 else 4)))
-        return Blocking(None, None, 0, tuple(wide_tile(h, columns, lanes, registers) for h in heights), by_dots)
+        wide = tuple(wide_tile(h, columns, lanes, registers, operands) for h in heights)
+        return Blocking(None, None, 0, wide, by_dots)
     steps = product(depth)
     is_tiny = isinstance(columns, int) and isinstance(steps, int) and columns * steps <= _TINY
-    tile = panel_tile(rows, columns, lanes, registers, 4 if is_tiny else 8)
+    tile = panel_tile(rows, columns, lanes, registers, 4 if is_tiny else 8, operands)
     panels: int | None = None
     last_rows = 0
     rest: tuple[TileShape, ...] = ()
@@ -105,8 +114,11 @@ def choose_blocking(
         panels = -(-rows // tile.rows)
         last_rows = rows % tile.rows
     elif not by_dots:
-        rest = tuple(wide_tile(h, columns, lanes, registers) for h in ((4, 1) if tile.rows > 4 else (1,)))
+        rest = tuple(wide_tile(h, columns, lanes, registers, operands) for h in ((4, 1) if tile.rows > 4 else (1,)))
     packing = _packing(rows, columns, steps, layout, right_distance, itemsize, tile.vectors * lanes)
+    if operands > 1 and packing == "many":
+        # Copies lie at other distances from each other than what they are copies of.
+        packing = ""
     blocking = Blocking(tile, panels, last_rows, rest, by_dots and not isinstance(rows, int), packing)
     return _in_blocks(blocking, panels, columns, depth, *_DEPTHS[packing], itemsize, target)
 
@@ -194,7 +206,7 @@ def _in_blocks(
     is_resident = False
     if isinstance(columns, int):
         wide = -(-columns // width)
-        bytes_of_right = panel_depth * wide * width * itemsize
+        bytes_of_right = panel_depth * wide * width * tile.operands * itemsize
         is_small = not is_long and bytes_of_right <= target.l2 * 3 // 4
         is_resident = is_small and wide > 1 and blocking.pack_right != "many"
         column_panels = wide if is_resident else min(column_panels, wide)
@@ -265,8 +277,10 @@ def _step_cycles(rows: int, vectors: int) -> float:
     return max(sums / 2, (rows + vectors) / 2, 4.0 if sums < _IN_FLIGHT else 0.0) + 0.1 * vectors + 0.02 * rows
 
 
-def panel_tile(rows: Dim, columns: Dim, lanes: int, registers: int, most_rows: int) -> TileShape:
+def panel_tile(rows: Dim, columns: Dim, lanes: int, registers: int, most_rows: int, operands: int = 1) -> TileShape:
     """Return the tile of panels: the widths that idle the fewest lanes, and of those the best balanced."""
+    if operands > 1:
+        return _joint_tile(rows, columns, lanes, registers, most_rows, operands)
     # vectors -> rows, from what measured best; the left over registers hold vectors of the right operand.
     heights = {4: 6, 3: 8, 2: 12, 1: 16} if registers >= 32 else {2: 6, 1: 8} if registers >= 16 else {1: 5}
     if not isinstance(rows, int):
@@ -284,18 +298,28 @@ def panel_tile(rows: Dim, columns: Dim, lanes: int, registers: int, most_rows: i
     return TileShape(height, min(vectors, max(heights)))
 
 
-def wide_tile(rows: int, columns: Dim, lanes: int, registers: int) -> TileShape:
+def _joint_tile(rows: Dim, columns: Dim, lanes: int, registers: int, most_rows: int, operands: int) -> TileShape:
+    """Return the tile of panels for several right operands: as many rows as the registers hold."""
+    vectors = 2 if operands == 2 and not (isinstance(columns, int) and -(-columns // lanes) % 2) else 1
+    across = operands * vectors
+    height = max(1, min((registers - 1 - across) // across, most_rows))
+    if isinstance(rows, int):
+        height = _even_parts(rows, height)[0]
+    return TileShape(height, vectors, operands=operands)
+
+
+def wide_tile(rows: int, columns: Dim, lanes: int, registers: int, operands: int = 1) -> TileShape:
     """Return the tile for few rows, which reads the right operand where it lies: its width hides the latency."""
-    most = max(1, min(8 if rows == 1 else 4, (registers - 1) // (rows + 1)))
+    most = max(1, min(8 if rows == 1 else 4, (registers - 1) // (rows + 1)) // operands)
     vectors = most
     if isinstance(columns, int):
         whole = -(-columns // lanes)
         vectors = -(-whole // -(-whole // most))
     chains = 1
-    sums = rows * vectors
-    while chains * sums < _IN_FLIGHT and chains < 4 and 2 * chains * sums + vectors < registers:
+    sums = rows * vectors * operands
+    while chains * sums < _IN_FLIGHT and chains < 4 and 2 * chains * sums + vectors * operands < registers:
         chains *= 2
-    return TileShape(rows, vectors, chains)
+    return TileShape(rows, vectors, chains, operands)
 
 
 def _even_parts(total: int, most: int) -> list[int]:

@@ -16,7 +16,7 @@ from graphc.codegen.target import Target
 from graphc.dtypes import itemsize
 from graphc.errors import CompileError
 from graphc.loopir import ContractKernel, Load
-from graphc.symbolic import Dim, Symbol, affine, product, symbols
+from graphc.symbolic import Dim, Symbol, add, affine, multiply, product, symbols
 
 Loop = tuple[Symbol, Dim]
 
@@ -41,7 +41,8 @@ class Distances:
 class Problem:
     """A kernel, the loops of its batch, its operands' distances and its blocking.
 
-    `line` is the shared loop of which tiles take several iterations, None where they take rows of one.
+    `line` is the shared loop of which tiles take several iterations, None where they take rows of one. `beside` are the
+    distances from the right operand to those of further sums.
     """
 
     kernel: ContractKernel
@@ -51,15 +52,16 @@ class Problem:
     left: Distances
     right: Distances
     blocking: Blocking
+    beside: tuple[Dim, ...] = ()
 
     def tile_bytes(self, target: Target) -> int:
         """Return the bytes at the start of the scratch memory that hold copies of tiles."""
         blocking = self.blocking
         tile = blocking.tile
-        vectors = max((t.rows * t.vectors for t in blocking.rest), default=1)
+        vectors = max((t.rows * t.across for t in blocking.rest), default=1)
         if tile is not None:
             slots = blocking.row_panels * blocking.column_panels if blocking.block_depth else 1
-            vectors = max(vectors, slots * tile.rows * tile.vectors)
+            vectors = max(vectors, slots * tile.rows * tile.across)
         return vectors * target.lanes * itemsize(self.kernel.dtype)
 
     def scratch_bytes(self, target: Target) -> int:
@@ -71,20 +73,24 @@ class Problem:
 def describe_problem(kernel: ContractKernel, target: Target) -> Problem:
     """Return what a kernel asks for.
 
-    Raises CompileError for dtypes without a kernel and offsets that are not affine.
+    Raises CompileError for dtypes without a kernel, offsets that are not affine, and several right operands that do not
+    lie in rows.
     """
     if kernel.dtype not in ("float32", "float64"):
         raise CompileError(f"contraction {kernel.label!r}: dtype {kernel.dtype} has no contraction kernel")
     left, right = _distances(kernel, kernel.left, kernel.row), _distances(kernel, kernel.right, kernel.column)
     is_deep = any(extent != 1 for _, extent in kernel.depth)
-    if kernel.column[1] == 1 and kernel.row[1] != 1 and left.across == 1 and is_deep:
+    beside = tuple(add(load.offset, multiply(-1, kernel.right.offset)) for load in kernel.beside)
+    if kernel.column[1] == 1 and kernel.row[1] != 1 and left.across == 1 and is_deep and not beside:
         # A matrix-vector product whose matrix is contiguous in the rows: vectors run along the rows instead.
         kernel = replace(kernel, row=kernel.column, column=kernel.row, left=kernel.right, right=kernel.left)
         left, right = right, left
     of_right = symbols(kernel.right.offset)
     shared = tuple(loop for loop in kernel.batch if loop[0] not in of_right)
-    layout = _layout(kernel, right)
-    if shared and kernel.column[1] != 1:
+    layout = "rows" if beside else _layout(kernel, right)
+    if beside and right.across not in (0, 1):
+        raise CompileError(f"contraction {kernel.label!r}: right operands of several sums must lie in rows")
+    if shared and kernel.column[1] != 1 and not beside:
         problem = _shared_problem(kernel, shared, left, right, layout, target)
     else:
         blocking = choose_blocking(
@@ -95,8 +101,9 @@ def describe_problem(kernel: ContractKernel, target: Target) -> Problem:
             right.depth[-1],
             itemsize(kernel.dtype),
             target,
+            1 + len(beside),
         )
-        problem = Problem(kernel, kernel.batch, (), None, left, right, blocking)
+        problem = Problem(kernel, kernel.batch, (), None, left, right, blocking, beside)
     if problem.blocking.pack_right == "many" and kernel.right.dtype != kernel.dtype:
         # A panel's dtype must not depend on whether it was copied.
         return replace(problem, blocking=replace(problem.blocking, pack_right=""))

@@ -42,6 +42,7 @@ class Epilogue:
         self._builder = builder
         self._writer = writer
         self._statements = kernel.epilogue
+        self._names = [total.name for total in kernel.sums]
         self._rows = rows
         self._column, self._columns = kernel.column
         facts: dict[int, Fact] = {}
@@ -65,7 +66,7 @@ class Epilogue:
         remaining: Operand,
         saved: str,
     ) -> None:
-        """Write the epilogue of a tile: `sums` are its rows of vectors, from `column` on.
+        """Write the epilogue of a tile: `sums` are its rows of vectors, from `column` on, those of each sum in turn.
 
         `place_of` tells the values of the symbols of rows for a row of the tile.
         Masks tell which lanes of each vector of a row are elements; they are those of the `remaining` columns from
@@ -76,9 +77,11 @@ class Epilogue:
             with self.expressions.scope():
                 self.expressions.bind(self._column, 0)
                 for i, values in enumerate(sums):
-                    first = b.value(f"extractelement {w.vector} {values[0]}, i64 0")
+                    firsts = [
+                        b.value(f"extractelement {w.vector} {values[0]}, i64 0") for values in self._by_sum(values)
+                    ]
                     with self.expressions.scope():
-                        self._run(place_of(i), [self._vector(first, 1)])
+                        self._run(place_of(i), [[self._vector(first, 1)] for first in firsts])
             return
         if self._cost <= _LIGHT or len(sums) * len(masks) == 1:
             with self._over_columns(column, masks):
@@ -87,19 +90,23 @@ class Epilogue:
                         self.expressions.value(load, copy)
                 for i, values in enumerate(sums):
                     with self.expressions.scope():
-                        self._run(place_of(i), [self._vector(value, lanes) for value in values])
+                        self._run(place_of(i), [self._vectors(part) for part in self._by_sum(values)])
             return
         save_tile(w, [value for values in sums for value in values], saved)
         vectors = len(masks)
+        pitch = vectors * lanes * len(self._names)
         group = 1 if self._cost > _HEAVY else vectors
         with b.loop(0, len(sums), 1) as along, b.loop(0, vectors, group) as across:
             offset = b.multiply(across.index, lanes)
             if group == 1 and masks[0] is not None:
                 masks = [w.lanes_below(b.subtract(remaining, offset))]
-            start = b.add(b.multiply(along.index, vectors * lanes), offset)
-            loaded = [w.load(b.gep(saved, b.add(start, copy * lanes), w.scalar), w.dtype) for copy in range(group)]
+            start = b.gep(saved, b.add(b.multiply(along.index, pitch), offset), w.scalar)
+            loaded = [
+                [w.load(b.gep(start, (number * vectors + copy) * lanes, w.scalar), w.dtype) for copy in range(group)]
+                for number in range(len(self._names))
+            ]
             with self._over_columns(b.add(column, offset), masks[:group]):
-                self._run(place_of(along.index), [self._vector(value, lanes) for value in loaded])
+                self._run(place_of(along.index), [self._vectors(part) for part in loaded])
 
     @contextmanager
     def _over_columns(self, column: Operand, masks: Sequence[str | None]) -> Iterator[None]:
@@ -108,13 +115,22 @@ class Epilogue:
         with self.expressions.scope(), self.expressions.vector(self._column, column, lanes, active):
             yield
 
+    def _by_sum(self, values: Sequence[str]) -> list[Sequence[str]]:
+        """Return the vectors of a row, apart for each sum."""
+        each = len(values) // len(self._names)
+        return [values[start : start + each] for start in range(0, len(values), each)]
+
+    def _vectors(self, registers: Sequence[str]) -> list[Vector]:
+        return [self._vector(register, self._writer.lanes) for register in registers]
+
     def _vector(self, register: str, lanes: int) -> Vector:
         return Vector(self.expressions.arithmetic, register, self._writer.scalar, lanes)
 
-    def _run(self, place: Sequence[Operand], sums: Sequence[Vector]) -> None:
+    def _run(self, place: Sequence[Operand], sums: Sequence[Sequence[Vector]]) -> None:
         for symbol, value in zip(self._rows, place):
             self.expressions.bind(symbol, value)
-        self.expressions.bind_local("sum", sums)
+        for name, values in zip(self._names, sums):
+            self.expressions.bind_local(name, values)
         for statement in self._statements:
             if isinstance(statement, Let):
                 self.expressions.let(statement.name, statement.value)

@@ -28,7 +28,8 @@ class Strided:
     """An operand in memory: `pointer` to its first element, and distances in elements.
 
     `across` is that of its rows (of a left operand) or columns (of a right one), `depth` are those of the loops of the
-    depth, outermost first. Rows may lie in lines: `line_rows` each (0: all in one), `line` apart.
+    depth, outermost first. Rows may lie in lines: `line_rows` each (0: all in one), `line` apart. `beside` are the
+    distances to operands of further sums, which lie alike.
     """
 
     pointer: str
@@ -37,6 +38,7 @@ class Strided:
     dtype: str
     line: Operand = 0
     line_rows: int = 0
+    beside: tuple[Operand, ...] = ()
 
     def moved(self, b: FunctionBuilder, offset: Operand) -> Strided:
         """Return the operand from an element on."""
@@ -210,17 +212,24 @@ class VectorWriter:
 class TileShape:
     """Registers of a tile: `rows x vectors` accumulators, times `chains` partial sums that hide the latency of few.
 
+    `operands` is how many right operands there are, each with so many accumulators.
     An iteration is one step of the depth a chain: more steps were no faster, and are code to compile.
     """
 
     rows: int
     vectors: int
     chains: int = 1
+    operands: int = 1
+
+    @property
+    def across(self) -> int:
+        """The number of accumulators of a row."""
+        return self.vectors * self.operands
 
     @property
     def sums(self) -> int:
         """The number of accumulators."""
-        return self.rows * self.vectors * self.chains
+        return self.rows * self.across * self.chains
 
 
 def emit_tile(
@@ -233,7 +242,7 @@ def emit_tile(
     masked_steps: int | None = None,
     initial: Sequence[str] | None = None,
 ) -> list[str]:
-    """Emit the depth loops of a tile, outermost first, and return its accumulators, row after row.
+    """Emit the depth loops of a tile, outermost first, and return its accumulators, row after row, by right operand.
 
     `left` points at (first row, 0), `right` at (0, first column) with columns at distance 1. Masked lanes are not read
     in the last `masked_steps` iterations of the innermost loop (None: in all); before them, any memory may be read
@@ -303,7 +312,7 @@ class _Tile:
             if not isinstance(loop.extent, int):
                 return False
             steps *= loop.extent
-        return len(self.loops) > 1 and steps * self.shape.rows * self.shape.vectors <= _WRITTEN_OUT
+        return len(self.loops) > 1 and steps * self.shape.rows * self.shape.across <= _WRITTEN_OUT
 
     def _loop(self, low: Operand, high: Operand, step: int, state: list[str]) -> AbstractContextManager[Loop]:
         kinds = ["ptr", "ptr"] + [self.w.vector] * self.shape.sums
@@ -336,10 +345,11 @@ class _Tile:
         w, b, shape = self.w, self.w.builder, self.shape
         element, column_element = FLOATS[self.left.dtype], FLOATS[self.right.dtype]
         loaded = [
-            w.load(b.gep(state[1], vector * w.lanes, column_element), self.right.dtype, mask)
+            w.load(b.gep(start, vector * w.lanes, column_element), self.right.dtype, mask)
+            for start in (b.gep(state[1], distance, column_element) for distance in (0, *self.right.beside))
             for vector, mask in enumerate(masks)
         ]
-        position = 2 + chain * shape.rows * shape.vectors
+        position = 2 + chain * shape.rows * shape.across
         for row in range(shape.rows):
             pointer = b.gep(state[0], self.left.row_offset(b, row), element)
             factor = w.splat(w.load_scalar(pointer, self.left.dtype))

@@ -40,6 +40,7 @@ class PanelWriter:
         self._blocking: Blocking = tiles.problem.blocking
         self._tile = tile
         self._width = tile.vectors * tiles.target.lanes
+        self._pitch = tile.across * tiles.target.lanes
         self._panels = panels
         self._batches = batches
 
@@ -171,7 +172,7 @@ class PanelWriter:
             if part.block is not None:
                 number = b.subtract(b.add(first, panel), part.rows[0])
                 slot = b.add(b.multiply(number, blocking.column_panels), across)
-            saved = b.gep("%scratch", b.multiply(slot, self._tile.rows * self._width), self._tiles.writer.scalar)
+            saved = b.gep("%scratch", b.multiply(slot, self._tile.rows * self._pitch), self._tiles.writer.scalar)
             left = part.product.left
             left = left.moved(b, b.multiply(panel, left.row_offset(b, self._tile.rows)))
             here = replace(place, saved=saved, block=part.block)
@@ -218,16 +219,19 @@ class PanelWriter:
     def _copied(self, panel: Product, place: Place, number: Operand) -> Product:
         """Copy a panel to place `number`; return the product of the copy."""
         copy = self._copy(panel.depth, number)
-        w, vectors = self._tiles.writer, self._tile.vectors
-        pack_panel(w, panel.right, panel.depth, place.remaining, vectors, place.masks, copy.pointer)
+        b, w, right = self._tiles.builder, self._tiles.writer, panel.right
+        for source, target in zip((0, *right.beside), (0, *copy.beside)):
+            packed = b.gep(copy.pointer, target, w.scalar)
+            pack_panel(w, right.moved(b, source), panel.depth, place.remaining, place.masks, packed, self._pitch)
         return replace(panel, right=copy)
 
     def _copy(self, depth: Sequence[Operand], number: Operand) -> Strided:
         """Return copied panel `number`."""
         b, w, tiles = self._tiles.builder, self._tiles.writer, self._tiles
-        distances: list[Operand] = [self._width]
+        distances: list[Operand] = [self._pitch]
         for extent in reversed(depth[1:]):
             distances.insert(0, b.multiply(distances[0], extent))
         first = b.gep("%scratch", tiles.problem.tile_bytes(tiles.target), "i8")
         size = self._blocking.panel_elements(tiles.target.lanes)
-        return Strided(b.gep(first, b.multiply(number, size), w.scalar), 1, tuple(distances), w.dtype)
+        beside = tuple(range(self._width, self._pitch, self._width))
+        return Strided(b.gep(first, b.multiply(number, size), w.scalar), 1, tuple(distances), w.dtype, beside=beside)

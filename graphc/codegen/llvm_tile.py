@@ -83,6 +83,7 @@ class TileWriter:
         if not self.problem.shared:
             left = self.of_batch(left)
         right = right.moved(self.builder, self.expressions.dim(self.problem.right.rest))
+        right = replace(right, beside=tuple(map(self.expressions.dim, self.problem.beside)))
         rows, columns, *depth = self._extents
         return Product(left, right, rows, columns, tuple(depth))
 
@@ -138,17 +139,17 @@ class TileWriter:
         `reading` are the masks to read the right operand with; `symbols_of` gives the symbols of rows their values in
         a row of the tile.
         """
-        b, vectors = self.builder, shape.vectors
+        b = self.builder
         initial = None if place.block is None else self._resume(shape, place.saved, place.block[0])
         left, right, masked = product.left, product.right, self._masked_steps(shape)
         sums = emit_tile(self.writer, shape, left, right, product.depth, reading, masked, initial)
         if place.block is None:
-            self._finish(sums, vectors, place, symbols_of)
+            self._finish(sums, shape, place, symbols_of)
             return
         final, unfinished, joined = b.label("final"), b.label("unfinished"), b.label("joined")
         b.branch_if(place.block[1], final, unfinished)
         b.begin(final)
-        self._finish(sums, vectors, place, symbols_of)
+        self._finish(sums, shape, place, symbols_of)
         b.branch(joined)
         b.begin(unfinished)
         save_tile(self.writer, sums, place.saved)
@@ -156,9 +157,9 @@ class TileWriter:
         b.begin(joined)
 
     def _finish(
-        self, sums: Sequence[str], vectors: int, place: Place, symbols_of: Callable[[Operand], Sequence[Operand]]
+        self, sums: Sequence[str], shape: TileShape, place: Place, symbols_of: Callable[[Operand], Sequence[Operand]]
     ) -> None:
-        rows = [sums[start : start + vectors] for start in range(0, len(sums), vectors)]
+        rows = [sums[start : start + shape.across] for start in range(0, len(sums), shape.across)]
         self.epilogue.emit(rows, symbols_of, place.column, place.masks, place.remaining, place.saved)
 
     def _masked_steps(self, shape: TileShape) -> int | None:
@@ -179,7 +180,7 @@ class TileWriter:
         before, stored, start = b.block, b.label("stored"), b.label("start")
         b.branch_if(first, start, stored)
         b.begin(stored)
-        loaded = [w.load(b.gep(saved, i * w.lanes, w.scalar), w.dtype) for i in range(shape.rows * shape.vectors)]
+        loaded = [w.load(b.gep(saved, i * w.lanes, w.scalar), w.dtype) for i in range(shape.rows * shape.across)]
         b.branch(start)
         b.begin(start)
         return [b.value(f"phi {w.vector} [zeroinitializer, %{before}], [{x}, %{stored}]") for x in loaded]

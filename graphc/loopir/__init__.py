@@ -22,6 +22,7 @@ from graphc.loopir.nodes import (
     Statement,
     Store,
     expressions,
+    sum_name,
 )
 from graphc.loopir.plan import Argument, Buffer, Launch, Loop, Origin, Place, Plan, Requirement, Result, Step
 from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_place, format_plan
@@ -68,6 +69,7 @@ __all__ = [
     "format_plan",
     "has_epoch",
     "size_sources",
+    "sum_name",
     "verify_kernel",
     "verify_plan",
 ]  # fmt: skip

@@ -19,7 +19,8 @@ def count_operations(kernel: Kernel) -> Dim:
     match kernel:
         case ContractKernel(batch=batch, row=row, column=column, depth=depth, epilogue=epilogue):
             elements = product([*(e for _, e in batch), row[1], column[1]])
-            return elements * (2 * product([e for _, e in depth]) + _of_body(epilogue))
+            sums = len(kernel.rights)
+            return elements * (2 * sums * product([e for _, e in depth]) + _of_body(epilogue))
         case LoopKernel(body=body):
             return _of_body(body)
 

@@ -287,15 +287,16 @@ class _Run:
         self.symbols |= {symbol: position for (symbol, _), position in zip(kernel.depth, positions)}
         left = np.broadcast_to(self.value(kernel.left), (*batch, rows, deep))
         self.symbols |= {symbol: position.reshape(deep, 1) for (symbol, _), position in zip(kernel.depth, positions)}
-        right = np.broadcast_to(self.value(kernel.right), (*batch, deep, columns))
+        # Summed in float64 and rounded once: closer to the sum than any order of a kernel's.
+        wide = np.float64 if is_float(kernel.dtype) else left.dtype
+        for total, right in zip(kernel.sums, kernel.rights):
+            factors = np.broadcast_to(self.value(right), (*batch, deep, columns))
+            product = np.matmul(left.astype(wide), factors.astype(wide))
+            self.locals[total.name] = product.astype(TABLE[TABLE[kernel.dtype].compute].numpy)
         for symbol, _ in kernel.depth:
             del self.symbols[symbol]
         self.symbols[row] = np.arange(rows).reshape(rows, 1)
         self.symbols[column] = np.arange(columns)
-        # Summed in float64 and rounded once: closer to the sum than any order of a kernel's.
-        wide = np.float64 if is_float(kernel.dtype) else left.dtype
-        product = np.matmul(left.astype(wide), right.astype(wide))
-        self.locals["sum"] = product.astype(TABLE[TABLE[kernel.dtype].compute].numpy)
         self.body(kernel.epilogue, tuple(counts))
 
 

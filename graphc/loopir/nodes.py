@@ -178,6 +178,9 @@ class ContractKernel:
     Stores over `batch`, `row` and `column` that read the sum as `Local("sum", dtype)`; loads and stores in it
     are affine in `column`. `row` and `column` are (symbol, extent); `batch` and `depth` are nested loops of such,
     the outermost first: `depth` has at least one.
+
+    `beside` are right operands of further sums with the same left one, which the epilogue reads as `sum1`, `sum2`, ...:
+    Loads of the same buffer as `right` at a fixed distance from it.
     """
 
     parameters: tuple[Parameter, ...]
@@ -191,6 +194,22 @@ class ContractKernel:
     dtype: str
     epilogue: tuple[Let | Store, ...]
     label: str = field(default="", compare=False)
+    beside: tuple[Load, ...] = ()
+
+    @property
+    def rights(self) -> tuple[Load, ...]:
+        """The right operands of all sums."""
+        return (self.right, *self.beside)
+
+    @property
+    def sums(self) -> tuple[Local, ...]:
+        """What the epilogue reads the sums as."""
+        return tuple(Local(sum_name(i), self.dtype) for i in range(len(self.rights)))
+
+
+def sum_name(number: int) -> str:
+    """Return the name of a contraction's sum of this number."""
+    return f"sum{number}" if number else "sum"
 
 
 Kernel = Union[LoopKernel, ContractKernel]

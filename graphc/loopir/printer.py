@@ -101,8 +101,9 @@ def _kernel_lines(kernel: Kernel) -> Iterator[str]:
             loops = (*kernel.batch, kernel.row, kernel.column)
             yield f"  for {', '.join(f'{symbol.name} < {format_dim(extent)}' for symbol, extent in loops)}:"
             depth = ", ".join(f"{symbol.name} < {format_dim(extent)}" for symbol, extent in kernel.depth)
-            product = f"{format_expression(kernel.left)} * {format_expression(kernel.right)}"
-            yield f"    sum: {kernel.dtype} = sum over {depth} of {product}"
+            for total, right in zip(kernel.sums, kernel.rights):
+                product = f"{format_expression(kernel.left)} * {format_expression(right)}"
+                yield f"    {total.name}: {kernel.dtype} = sum over {depth} of {product}"
             yield from _body_lines(kernel.epilogue, 2)
 
 

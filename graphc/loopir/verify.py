@@ -30,7 +30,7 @@ from graphc.loopir.nodes import (
 )
 from graphc.loopir.plan import Buffer, Launch, Loop, Place, Plan, Step
 from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_place
-from graphc.symbolic import Dim, Polynomial, Symbol
+from graphc.symbolic import Dim, Polynomial, Symbol, add
 
 _COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal"})
 _LOGIC = frozenset({"logical_and", "logical_or", "logical_xor", "logical_not"})
@@ -270,7 +270,7 @@ def _check_contraction(kernel: ContractKernel, scope: _Scope) -> None:
     for symbol, extent in loops:
         _bind_loop(symbol, extent, scope)
     row, column = kernel.row[0], kernel.column[0]
-    for side, operand, foreign in (("left", kernel.left, column), ("right", kernel.right, row)):
+    for side, operand, foreign in (("left", kernel.left, column), *(("right", right, row) for right in kernel.rights)):
         _check_expression(operand, scope)
         if operand.guard is not None:
             scope.report(f"the {side} operand is guarded")
@@ -282,7 +282,11 @@ def _check_contraction(kernel: ContractKernel, scope: _Scope) -> None:
     inner = scope.inside()
     for symbol, _ in kernel.depth:
         del inner.symbols[symbol]
-    inner.locals["sum"] = kernel.dtype
+    for right, total in zip(kernel.rights, kernel.sums):
+        inner.locals[total.name] = kernel.dtype
+        distance = add(right.offset, -1 * kernel.right.offset)
+        if right.buffer != kernel.right.buffer or symbolic.symbols(distance) & {symbol for symbol, _ in loops}:
+            scope.report(f"the right operand of {total.name} is at no fixed distance from the first")
     for s in kernel.epilogue:
         _check_statement(s, inner, outermost=False)
         if isinstance(s, Store):
