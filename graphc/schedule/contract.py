@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.graph import Node
-from graphc.loopir import Call, ContractKernel, Expr, Let, Load, Local, Store
+from graphc.loopir import Call, ContractKernel, Expr, Let, Load, Local, Store, sum_name
 from graphc.schedule.elements import Elements, as_symbol, loop_symbols
 from graphc.schedule.group import Group
 from graphc.schedule.rewrite import Loops, Rewriter, collapse, dims_of
-from graphc.symbolic import Dim, Symbol, symbols
+from graphc.symbolic import Dim, Symbol, affine, symbols
 
 # Dtypes that targets have contraction kernels for; others are plain folds.
 KERNEL_DTYPES = ("float32", "float64")
+# The sums of one kernel: with more, tiles have too few rows.
+MOST_SUMS = 4
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,25 @@ def describe_contraction(n: Node, group: Group, elements: Elements) -> Contracti
     return Contraction(left, right, depth, rows, columns)
 
 
-def contraction_kernel(c: Contraction, epilogue: list[Let | Store]) -> ContractKernel:
-    """Return the kernel of a contraction and its epilogue, without parameters and sizes.
+def can_share_kernel(a: Contraction, b: Contraction) -> bool:
+    """Tell whether one kernel can sum both: with one left operand, and columns at a fixed distance in one buffer."""
+    if (a.left, a.depth, a.rows, a.columns) != (b.left, b.depth, b.rows, b.columns) or not a.columns:
+        return False
+    assert isinstance(a.right, Load) and isinstance(b.right, Load)
+    along = affine(a.right.offset, a.columns[-1][0])
+    distance = b.right.offset - a.right.offset
+    is_fixed = all(s.extent is None for s in symbols(distance))
+    return a.right.buffer == b.right.buffer and is_fixed and along is not None and along[0] == 1
+
+
+def contraction_kernel(sums: Sequence[Contraction], epilogue: list[Let | Store]) -> ContractKernel:
+    """Return the kernel of contractions that can share one and their epilogue, without parameters and sizes.
 
     Loops that all operands walk through as one are one; of those that are left, the last row and the last column
     are the tile's, the others go around it.
     """
-    operands = dims_of([c.left, c.right])
+    c = sums[0]
+    operands = dims_of([c.left, *(s.right for s in sums)])
     everything = operands | dims_of(epilogue)
     depth, steps = collapse(c.depth, operands)
     rows = _merged(c.rows, everything, steps)
@@ -77,11 +92,10 @@ def contraction_kernel(c: Contraction, epilogue: list[Let | Store]) -> ContractK
     *outer, row = rows
     *around, column = _merged(c.columns, everything, steps) or [(Symbol("column", 1), 1)]
     step = Rewriter(symbols=steps)
-    left, right = step.expr(c.left), step.expr(c.right)
-    assert isinstance(left, Load) and isinstance(right, Load)
+    left, right, *beside = (step.load(e) for e in (c.left, *(s.right for s in sums)))
     body = tuple(step.straight(s) for s in epilogue)
     batch = (*outer, *around)
-    return ContractKernel((), (), batch, row, column, tuple(depth), left, right, left.dtype, body)
+    return ContractKernel((), (), batch, row, column, tuple(depth), left, right, left.dtype, body, beside=tuple(beside))
 
 
 def _merged(loops: Loops, dims: set[Dim], steps: dict[Symbol, Dim]) -> Loops:
@@ -90,6 +104,6 @@ def _merged(loops: Loops, dims: set[Dim], steps: dict[Symbol, Dim]) -> Loops:
     return left
 
 
-def total(n: Node) -> Local:
-    """Return the local that a contraction kernel's epilogue reads the sum from."""
-    return Local("sum", n.dtype)
+def total(n: Node, number: int) -> Local:
+    """Return the local that a contraction kernel's epilogue reads a sum from."""
+    return Local(sum_name(number), n.dtype)

@@ -4,6 +4,7 @@ Greedy, in topological order. A node joins the kernel of one of its producers wh
 reads the kernel's other results only at the element being computed; else one that reads the same buffers; else
 it starts its own. A pointwise kernel whose rows a reduction folds becomes a kernel over rows. A kernel is never
 joined where something between the two has to run in the meantime. The results of one recurrence share a group.
+Contractions of one left operand with parts of one right operand share a kernel.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 
 from graphc.graph import Graph, Node
 from graphc.loopir import Load
+from graphc.schedule.contract import KERNEL_DTYPES, MOST_SUMS, can_share_kernel, describe_contraction
 from graphc.schedule.elements import Elements, as_symbol, buffer_name, squeezed
 from graphc.schedule.group import (
     Group,
@@ -50,6 +52,8 @@ class Fusion:
         chosen: Group | None = None
         if is_scan(n):
             chosen = self._recurrences.get(recurrence_of(n))
+        elif n.op.kind == "contraction":
+            chosen = next((g for g in self.groups if self._can_be_beside(g, n)), None)
         for group in self._candidates(n):
             reason = self._refusal(group, n)
             if reason is None:
@@ -109,7 +113,10 @@ class Fusion:
         if n.op.kind == "reduction" and group.kind == "loops" and group.members and folds_last_axes(n):
             group.kind, group.domain, group.inner = "rows", kept_dims(n), folded_dims(n)
         self.order.require(self.dependencies(group, n), group.number)
-        group.members.append(n)
+        if n.op.kind == "contraction":
+            group.members.insert(len(group.contractions), n)
+        else:
+            group.members.append(n)
         self.home[n] = group
         self._named[buffer_name(n)] = n
         if n.op.kind not in ("structured", "contraction"):
@@ -131,6 +138,17 @@ class Fusion:
                     yield group
         if not squeezed(n.shape) and n.op.kind != "reduction":
             yield from (g for g in self.groups if g not in seen and g.kind == "loops" and not g.domain)
+
+    def _can_be_beside(self, group: Group, n: Node) -> bool:
+        """Tell whether a contraction can be computed by the kernel of other ones."""
+        others = group.contractions
+        if not others or n.dtype not in KERNEL_DTYPES or len(others) == MOST_SUMS or len(group.members) >= MOST_MEMBERS:
+            return False
+        first = others[0]
+        if n.inputs[0] is not first.inputs[0] or (n.op, n.shape) != (first.op, first.shape):
+            return False
+        described = [describe_contraction(c, group, self.elements) for c in (first, n)]
+        return can_share_kernel(*described) and self.order.allows(self.dependencies(group, n), group.number)
 
     def _refusal(self, group: Group, n: Node) -> str | None:
         """Return why n cannot join the group, None where it can."""

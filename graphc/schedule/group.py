@@ -20,10 +20,10 @@ class Group:
 
     loops: members have the shape `domain` (axes of length one aside), reductions among them fold axes that are
     not the last ones. rows: outer loops over `domain`, inside it members of shape `domain` (one scalar a row)
-    or `domain + inner`, and reductions over `inner`. contract: the first member is a contraction of shape
-    `domain`, the others its epilogue. structured: one node with a template of its own. scan: the results of one
-    recurrence, which a loop computes. `unfused` tells why the first member did not join the kernels that compute what
-    it reads.
+    or `domain + inner`, and reductions over `inner`. contract: the first members are contractions of shape
+    `domain` that share a kernel, the others their epilogue. structured: one node with a template of its own.
+    scan: the results of one recurrence, which a loop computes. `unfused` tells why the first member did not join
+    the kernels that compute what it reads.
     """
 
     number: int
@@ -42,6 +42,11 @@ class Group:
     def inner_symbols(self) -> tuple[Dim, ...]:
         """The loop variables over `inner`."""
         return loop_symbols(self.inner, "r")
+
+    @property
+    def contractions(self) -> list[Node]:
+        """The members that are contractions, which come first."""
+        return [n for n in self.members if n.op.kind == "contraction"]
 
     def is_inner(self, n: Node) -> bool:
         """Tell whether a member has a value for each inner element."""

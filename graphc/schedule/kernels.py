@@ -13,7 +13,6 @@ from graphc.loopir import (
     For,
     Kernel,
     Let,
-    Load,
     Local,
     LoopKernel,
     Parameter,
@@ -243,27 +242,30 @@ def _row_statements(group: Group, elements: Elements, places: Places) -> list[St
 
 
 def _contract_kernel(group: Group, elements: Elements, places: Places) -> BuiltKernel:
-    c, *others = group.members
+    contractions = group.contractions
+    totals = {buffer_name(n): total(n, number) for number, n in enumerate(contractions)}
     epilogue: list[Let | Store] = []
-    stores: list[Let | Store] = [Store(b, group.offset(c), total(c)) for b in places.written.get(c, ())]
+    stores: list[Let | Store] = []
     known: list[Node] = []
-    take_sum = Rewriter(replace=lambda load: total(c) if load.buffer == buffer_name(c) else None)
-    for n in others:
-        value = take_sum.expr(_taking_from_locals(known).expr(group.element(n, elements)))
-        epilogue.append(Let(_local(n).name, value))
-        known.append(n)
-        stores += [Store(b, group.offset(n), _local(n)) for b in places.written.get(n, ())]
-    bare = contraction_kernel(describe_contraction(c, group, elements), epilogue + stores)
-    naming = _Naming([bare.left, bare.right, *bare.epilogue], places, [*bare.batch, bare.row, bare.column, *bare.depth])
+    take_sums = Rewriter(replace=lambda load: totals.get(load.buffer))
+    for n in group.members:
+        value: Local = totals[buffer_name(n)] if n in contractions else _local(n)
+        stores += [Store(b, group.offset(n), value) for b in places.written.get(n, ())]
+        if n not in contractions:
+            element = _taking_from_locals(known).expr(group.element(n, elements))
+            epilogue.append(Let(value.name, take_sums.expr(element)))
+            known.append(n)
+    bare = contraction_kernel([describe_contraction(n, group, elements) for n in contractions], epilogue + stores)
+    loops = [*bare.batch, bare.row, bare.column, *bare.depth]
+    naming = _Naming([bare.left, *bare.rights, *bare.epilogue], places, loops)
     rename = naming.rewriter
-    left, right = rename.expr(bare.left), rename.expr(bare.right)
-    assert isinstance(left, Load) and isinstance(right, Load)
     kernel = replace(
         bare,
         parameters=naming.parameters,
         sizes=naming.sizes,
-        left=left,
-        right=right,
+        left=rename.load(bare.left),
+        right=rename.load(bare.right),
+        beside=tuple(rename.load(load) for load in bare.beside),
         epilogue=tuple(rename.straight(s) for s in bare.epilogue),
         label=label(group),
     )

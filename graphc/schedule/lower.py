@@ -8,6 +8,7 @@ from graphc.errors import CompileError
 from graphc.graph import Graph, Node, assumed_equalities
 from graphc.loopir import Argument, Buffer, Loop, Plan, Requirement, Result, Step
 from graphc.schedule.anchor import choose_anchors
+from graphc.schedule.columns import split_columns
 from graphc.schedule.elements import buffer_name
 from graphc.schedule.fuse import Fusion
 from graphc.schedule.group import is_scan
@@ -24,7 +25,7 @@ def lower_graph(graph: Graph) -> Plan:
 
     Raises CompileError where a run-time dim is not an axis of an argument.
     """
-    graph = separate_results(split_reductions(graph))
+    graph = separate_results(split_columns(split_reductions(graph)))
     fusion = Fusion(graph, choose_anchors(graph))
     storage = choose_storage(graph, fusion)
     steps = lower_steps(fusion, storage)

@@ -87,6 +87,12 @@ class Rewriter:
             result = result + product(factors)
         return result
 
+    def load(self, e: Expr) -> Load:
+        """Return a load mapped, which stays one."""
+        mapped = self.expr(e)
+        assert isinstance(mapped, Load)
+        return mapped
+
     def straight(self, s: Let | Store) -> Let | Store:
         """Return a statement of straight-line code mapped."""
         mapped = self.statement(s)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from graphc.graph import Graph, Node
 from graphc.loopir import Load, Place, Store
 from graphc.schedule.anchor import choose_anchors, contiguous_part
+from graphc.schedule.columns import split_columns
 from graphc.schedule.elements import Elements, as_symbol, buffer_name, loop_symbols
 from graphc.schedule.fuse import Fusion
 from graphc.schedule.group import Group
@@ -162,7 +163,7 @@ def start_kernels(recurrence: Recurrence, storage: Storage) -> list[BuiltKernel]
 def body_program(recurrence: Recurrence, storage: Storage) -> tuple[Fusion, Storage]:
     """Return the groups of one step and their storage."""
     roots = tuple(n for n, _ in recurrence.results)
-    graph = separate_results(split_reductions(Graph(recurrence.body.inputs, roots)))
+    graph = separate_results(split_columns(split_reductions(Graph(recurrence.body.inputs, roots))))
     fusion = Fusion(graph, choose_anchors(graph))
     inner = storage.inside()
     for n, place in zip(graph.inputs, recurrence.inputs):

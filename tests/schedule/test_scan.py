@@ -114,7 +114,7 @@ def test_a_carry_that_is_stacked_is_kept_in_the_result() -> None:
 def test_only_a_history_of_earlier_values_copies_the_initial_one() -> None:
     inputs, found = siblings(4, False)
     plan = lower_graph(Graph(inputs, (ops.sum(found["before a"]),)))
-    assert [step.kernel.label for step in plan.steps if isinstance(step, Launch)][0] == "initial"
+    assert "initial" in [step.kernel.label for step in plan.steps if isinstance(step, Launch)]
     plan = lower_graph(Graph(inputs, (ops.sum(found["after a"]),)))
     assert "initial" not in [launch.kernel.label for launch in plan.launches]
 

@@ -1,0 +1,82 @@
+"""Parts of a contraction that meet element by element are summed and combined by one kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphc import ops
+from graphc.compile import placeholder
+from graphc.graph import Graph, Node
+from graphc.loopir import ContractKernel
+from graphc.schedule import lower_graph
+from graphc.schedule.columns import split_columns
+from tests.schedule.test_lower import check, kernels, normal
+
+
+def gates(z: Node, units: int, parts: int) -> list[Node]:
+    return [z[..., k * units : (k + 1) * units] for k in range(parts)]
+
+
+@pytest.mark.parametrize("parts", [2, 3, 4])
+def test_gates_of_a_product_are_one_kernel(parts: int) -> None:
+    x, w, b = placeholder((None, 5)), placeholder((5, 6 * parts)), placeholder((6 * parts,))
+    first, *others = gates(x @ w + b, 6, parts)
+    for other in others:
+        first = first * ops.tanh(other)
+    plan = check(Graph((x, w, b), (first,)), [normal(7, 5), normal(5, 6 * parts), normal(6 * parts)])
+    [launch] = plan.launches
+    assert isinstance(launch.kernel, ContractKernel) and len(launch.kernel.rights) == parts
+
+
+def test_products_with_parts_of_one_matrix_share_a_kernel() -> None:
+    x, w = placeholder((None, 5)), placeholder((5, 12))
+    y = ops.sigmoid(x @ w[:, :6]) * (x @ w[:, 6:])
+    assert kernels(check(Graph((x, w), (y,)), [normal(7, 5), normal(5, 12)])) == ["ContractKernel"]
+
+
+def test_tensor_contractions_split_their_last_axis() -> None:
+    x, w = placeholder((None, 3, 5)), placeholder((5, 2, 12))
+    y, z = gates(ops.contract(x, w, depth=[(2, 0)]), 6, 2)
+    plan = check(Graph((x, w), (y * ops.exp(z),)), [normal(4, 3, 5), normal(5, 2, 12)])
+    assert kernels(plan) == ["ContractKernel"]
+
+
+def test_the_whole_is_put_together_where_it_is_wanted_too() -> None:
+    x, w = placeholder((None, 5)), placeholder((5, 12))
+    z = x @ w + 1.0
+    y, g = gates(z, 6, 2)
+    check(Graph((x, w), (y * ops.sigmoid(g), z, ops.sum(x @ w, axis=0))), [normal(7, 5), normal(5, 12)])
+
+
+@pytest.mark.parametrize(
+    "bounds", [((0, 4), (4, 12)), ((0, 5), (5, 10)), ((0, 6), (0, 6)), ((3, 9), (6, 12)), ((0, 2), (2, 4))]
+)
+def test_uneven_overlapping_and_many_parts_stay_whole(bounds: tuple[tuple[int, int], ...]) -> None:
+    x, w = placeholder((None, 5)), placeholder((5, 12))
+    z = x @ w
+    graph = Graph((x, w), tuple(ops.tanh(z[:, low:high]) for low, high in bounds))
+    assert split_columns(graph) is graph
+    check(graph, [normal(7, 5), normal(5, 12)])
+
+
+def test_products_with_other_left_operands_keep_their_own_kernels() -> None:
+    x, y, w = placeholder((None, 5)), placeholder((None, 5)), placeholder((5, 12))
+    plan = check(Graph((x, y, w), (x @ w[:, :6], y @ w[:, 6:])), [normal(7, 5), normal(4, 5), normal(5, 12)])
+    assert len(plan.launches) == 2
+
+
+def test_a_product_that_needs_another_ones_result_comes_after_it() -> None:
+    """The candidate of a gated unit whose reset comes first: two products of one matrix, not one kernel."""
+    x, h, w = placeholder((None, 6)), placeholder((None, 6)), placeholder((6, 18))
+    z, r = gates(ops.sigmoid(x @ w[:, :12]), 6, 2)
+    graph = Graph((x, h, w), (z * h + ops.tanh((r * h) @ w[:, 12:]),))
+    plan = check(graph, [normal(7, 6), normal(7, 6), normal(6, 18)])
+    assert kernels(plan) == ["ContractKernel", "ContractKernel"]
+
+
+def test_sums_of_products_of_two_matrices_are_split_alike() -> None:
+    x, h, w, u = placeholder((None, 5)), placeholder((None, 6)), placeholder((5, 12)), placeholder((6, 12))
+    y, g = gates(x @ w + h @ u, 6, 2)
+    graph = Graph((x, h, w, u), (ops.tanh(y) * ops.sigmoid(g),))
+    check(graph, [normal(7, 5), normal(7, 6), normal(5, 12), normal(6, 12)])
+    assert max(len(k.kernel.rights) for k in lower_graph(graph).launches if isinstance(k.kernel, ContractKernel)) == 2
