@@ -33,3 +33,7 @@ class ExecutionError(GraphcError, RuntimeError):
 
 class ConfigError(GraphcError, ValueError):
     """A GRAPHC_* flag has a value it cannot have."""
+
+
+class DeviceError(GraphcError, RuntimeError):
+    """A device is not there, or cannot do what a program asks of it: no driver, no library, too little memory."""

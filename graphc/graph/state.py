@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -29,16 +29,29 @@ def aligned_copy(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return copy
 
 
+class Mirror(Protocol):
+    """A copy of a state's value on a device. Its methods are called with the states' lock held."""
+
+    def fetch(self) -> None:
+        """Bring the state's storage up to date with the copy."""
+        ...
+
+    def replaced(self) -> None:
+        """Take notice that the storage holds a new value."""
+        ...
+
+
 class State:
     """A named array of fixed shape and dtype, its node in graphs (`state.node`), and its value.
 
     `default_update`, where set, maps the state's node to its next value; `graphc.function` adds that update to
     every program that reads the state (random counters advance so). `lock`, one for all states, is held while a
-    value is read or replaced; the runtime puts the lock that compiled programs take in its place. Compiled programs
-    read and write `storage` in place: it is never replaced.
+    value is read or replaced; the runtime puts the lock that compiled programs take in its place. Programs of the CPU
+    read and write `storage` in place: it is never replaced. Where a device holds a copy that may be newer, `mirror`
+    is it; `is_shared` tells that programs of the CPU use the storage unasked.
     """
 
-    __slots__ = ("__weakref__", "default_update", "identity", "name", "node", "storage")
+    __slots__ = ("__weakref__", "default_update", "identity", "is_shared", "mirror", "name", "node", "storage")
 
     lock: ClassVar[AbstractContextManager[Any]] = threading.Lock()
 
@@ -54,13 +67,25 @@ class State:
         self.name = name or f"state_{self.identity}"
         self.storage = aligned_copy(array)
         self.default_update = default_update
+        self.mirror: Mirror | None = None
+        self.is_shared = False
         type_ = TensorType(array.shape, dtypes.canonical(array.dtype))
         self.node = make_node(STATE, (), {"state": self, "name": self.name, "identity": self.identity}, type_)
 
     def get_value(self) -> np.ndarray[Any, Any]:
         """Return a copy of the value."""
         with self.lock:
+            if self.mirror is not None:
+                self.mirror.fetch()
             return self.storage.copy()
+
+    def share_storage(self) -> np.ndarray[Any, Any]:
+        """Return the storage, up to date, for a program that will read and write it without asking."""
+        with self.lock:
+            if self.mirror is not None:
+                self.mirror.fetch()
+            self.is_shared = True
+            return self.storage
 
     def set_value(self, value: Any) -> None:
         """Replace the value. Raises ShapeError where its shape differs, and then changes nothing."""
@@ -70,6 +95,8 @@ class State:
         converted = array.astype(self.storage.dtype, copy=False)
         with self.lock:
             self.storage[...] = converted
+            if self.mirror is not None:
+                self.mirror.replaced()
 
     def __repr__(self) -> str:
         return f"<State {self.name}: {self.node.type}>"

@@ -2,6 +2,7 @@
 
 from graphc.loopir.count import count_operations
 from graphc.loopir.evaluate import evaluate_kernel, evaluate_plan
+from graphc.loopir.geometry import DeviceProgram, Geometry
 from graphc.loopir.interface import EPOCH_FIELDS, PROFILE_FIELDS, has_epoch, size_sources
 from graphc.loopir.nodes import (
     COMBINERS,
@@ -38,9 +39,11 @@ __all__ = [
     "Call",
     "Const",
     "ContractKernel",
+    "DeviceProgram",
     "Expr",
     "Fold",
     "For",
+    "Geometry",
     "Index",
     "Kernel",
     "Launch",

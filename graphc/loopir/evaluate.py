@@ -109,7 +109,7 @@ def _allocate(plan: Plan, arrays: Sequence[Any], sizes: dict[Symbol, int]) -> di
             case "constant":
                 memory[b.name] = np.asarray(b.value, dtype).reshape(-1)
             case "state":
-                memory[b.name] = b.source.storage.reshape(-1).copy()
+                memory[b.name] = b.source.get_value().reshape(-1)
             case "temporary" if b.slot is not None:
                 start = symbolic.evaluate(b.slot, sizes)
                 end = start + count * itemsize(b.dtype)

@@ -1,8 +1,11 @@
-"""What a device must offer the executor: compile text, load code, tell where its symbols are."""
+"""What a device must offer: compile text, load code, and say where its symbols are, or run its kernels."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
+
+from graphc.runtime.arguments import Array
 
 
 class LoadedCode(Protocol):
@@ -21,12 +24,17 @@ class LoadedCode(Protocol):
         ...
 
 
-class Device(Protocol):
-    """A place where programs run. One object a process; its methods may be called from several threads."""
+class Compiler(Protocol):
+    """Turns text into object code."""
 
     @property
     def name(self) -> str:
-        """The device's short name (`cpu`)."""
+        """The device's short name (`cpu`, `cuda:0`)."""
+        ...
+
+    @property
+    def language(self) -> str:
+        """What the text is written in (`llvm`, `cuda`)."""
         ...
 
     @property
@@ -38,10 +46,67 @@ class Device(Protocol):
         """Return the object code of a module's text. Raises CompileError where the text is not valid."""
         ...
 
+    def assembly(self, text: str) -> str:
+        """Return the assembly of a module's text, to read."""
+        ...
+
+
+class Device(Compiler, Protocol):
+    """A place where programs run as functions of this process. One object a process; threads may share it."""
+
     def load(self, code: bytes) -> LoadedCode:
         """Make object code runnable."""
         ...
 
-    def assembly(self, text: str) -> str:
-        """Return the assembly of a module's text, to read."""
+
+class Memory(Protocol):
+    """Bytes on an accelerator, free again when this object goes."""
+
+    @property
+    def address(self) -> int:
+        """Where they are, a multiple of 256."""
+        ...
+
+
+class Kernels(Protocol):
+    """Loaded kernels of an accelerator."""
+
+    def launch(self, function: str, blocks: int, threads: int, arguments: Sequence[int]) -> None:
+        """Start a kernel with 64-bit arguments (addresses, integers)."""
+        ...
+
+
+class Accelerator(Compiler, Protocol):
+    """A place with memory of its own that is given one launch after another, and does them in order.
+
+    Launches and copies are asynchronous until `wait`; arrays that are copied must stay until then.
+    """
+
+    @property
+    def most_blocks(self) -> int:
+        """The blocks of a launch that keep the device busy; more would not be faster."""
+        ...
+
+    def load_kernels(self, code: bytes) -> Kernels:
+        """Make object code runnable."""
+        ...
+
+    def allocate(self, count: int) -> Memory:
+        """Return memory for so many bytes. Raises DeviceError where there is too little."""
+        ...
+
+    def copy_in(self, address: int, array: Array) -> None:
+        """Copy a contiguous array to the device."""
+        ...
+
+    def copy_out(self, array: Array, address: int) -> None:
+        """Copy memory of the device to a contiguous array."""
+        ...
+
+    def capture(self, launches: Callable[[], None]) -> Callable[[], None]:
+        """Return a function that does at once what the launches, which are recorded and not run, would do."""
+        ...
+
+    def wait(self) -> None:
+        """Return when everything is done. Raises ExecutionError where something went wrong."""
         ...

@@ -99,7 +99,7 @@ def _epoch_function(plan: Plan, code: LoadedCode) -> Callable[[int], int] | None
 def _fixed_memory(buffer: Any) -> Array:
     """Return the array of a state or constant: the state's own, a constant's aligned copy."""
     if buffer.role == "state":
-        storage: Array = buffer.source.storage
+        storage: Array = buffer.source.share_storage()
         return storage
     value = np.ascontiguousarray(buffer.value, dtypes.numpy_dtype(buffer.dtype))
     memory = aligned_bytes(value.nbytes)

@@ -1,0 +1,148 @@
+"""Contraction kernels as CUDA C: tiles of the result, both operands' slabs in shared memory, the epilogue fused.
+
+Offsets of the operands are whatever the kernel says: transposed operands, windows of an image (implicit convolution)
+and batches all go the same way. A sum is one chain over the depth in order, whatever the launch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.codegen.cuda_expression import CudaExpressions, CudaWriter
+from graphc.codegen.cuda_math import COMPUTE
+from graphc.codegen.cuda_nest import bind_number, statements
+from graphc.loopir import ContractKernel, Geometry, Load
+from graphc.symbolic import Dim, Symbol, affine, bare_symbol, ceildiv, product
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """`rows` x `columns` of the result a block, `high` x `wide` of them a thread; `deep` steps of the sum a slab."""
+
+    rows: int
+    columns: int
+    high: int
+    wide: int
+    deep: int = 16
+
+    @property
+    def threads(self) -> int:
+        """The threads of a block."""
+        return (self.rows // self.high) * (self.columns // self.wide)
+
+
+_LARGE, _MIDDLE, _SMALL = Tile(128, 128, 8, 8, 8), Tile(64, 64, 4, 4), Tile(32, 32, 2, 2, 32)
+_NARROW, _FLAT = Tile(128, 32, 4, 4), Tile(32, 128, 4, 4)
+
+
+def choose_tile(kernel: ContractKernel) -> Tile:
+    """Return the tile of a kernel, from what is known of its extents."""
+    rows, columns = kernel.row[1], kernel.column[1]
+    # A run-time number of rows that is a batch is taken for few, one that is a batch of pixels for many.
+    few_rows = rows <= 64 if isinstance(rows, int) else bare_symbol(rows) is not None
+    few_columns = columns <= 64 if isinstance(columns, int) else bare_symbol(columns) is not None
+    if few_rows:
+        return _SMALL if few_columns or not kernel.batch else _FLAT
+    if few_columns:
+        return _NARROW if isinstance(columns, int) and columns <= 32 else _MIDDLE
+    if kernel.dtype == "float32" and isinstance(columns, int) and columns % 128 == 0:
+        return _LARGE if not isinstance(rows, int) or rows >= 1024 else _MIDDLE
+    return _MIDDLE
+
+
+def emit_contract_body(kernel: ContractKernel, name: str, writer: CudaWriter) -> Geometry:
+    """Write the body of a kernel's function and return how to launch it."""
+    emitter = CudaExpressions(writer, kernel.parameters)
+    for position, symbol in enumerate(kernel.sizes):
+        emitter.bind(symbol, f"size{position}")
+    tile = choose_tile(kernel)
+    return _ContractWriter(kernel, name, emitter, tile).write()
+
+
+class _ContractWriter:
+    def __init__(self, kernel: ContractKernel, name: str, emitter: CudaExpressions, tile: Tile) -> None:
+        self._kernel, self._name, self._emitter, self._tile = kernel, name, emitter, tile
+        self._writer = emitter.writer
+        self._kind = COMPUTE[kernel.dtype]
+
+    def write(self) -> Geometry:
+        """Write the loop over tiles and everything in it."""
+        k, t, w = self._kernel, self._tile, self._writer
+        across = ceildiv(k.column[1], t.columns)
+        tiles = product([*(extent for _, extent in k.batch), ceildiv(k.row[1], t.rows), across])
+        depth = product(extent for _, extent in k.depth)
+        # The odd distance keeps threads that write a column of a slab out of each other's banks.
+        w.line(f"__shared__ {self._kind} lefts[{t.deep}][{t.rows + 1}], rights[{t.deep}][{t.columns + 1}];")
+        w.line(f"const int x = threadIdx.x % {t.columns // t.wide}, y = threadIdx.x / {t.columns // t.wide};")
+        for text, dim in (("rows", k.row[1]), ("columns", k.column[1]), ("depth", depth), ("tiles", tiles)):
+            w.line(f"const gc_index {text} = {self._emitter.dim(dim)};")
+        with w.block("for (gc_index tile = blockIdx.x; tile < tiles; tile += gridDim.x)"):
+            # The outermost tile number counts batches, then rows, then columns.
+            line, column = Symbol("row tile"), Symbol("column tile")
+            bind_number(
+                self._emitter, [*k.batch, (line, ceildiv(k.row[1], t.rows)), (column, across)], "tile"
+            )
+            w.line(f"const gc_index first_row = {self._emitter.symbol(line)} * {t.rows};")
+            w.line(f"const gc_index first_column = {self._emitter.symbol(column)} * {t.columns};")
+            w.line(f"{self._kind} sums[{t.high}][{t.wide}] = {{}};")
+            with w.block(f"for (gc_index first_deep = 0; first_deep < depth; first_deep += {t.deep})"):
+                w.line("__syncthreads();")
+                self._slab(k.left, k.row[0], "row", t.rows)
+                self._slab(k.right, k.column[0], "column", t.columns)
+                w.line("__syncthreads();")
+                self._multiply()
+            self._epilogue()
+        return Geometry(self._name, tiles, t.threads)
+
+    def _slab(self, operand: Load, symbol: Symbol, side: str, count: int) -> None:
+        """Copy what the tile needs of an operand for some steps of the sum; zero outside."""
+        w, deep = self._writer, self._tile.deep
+        # Neighbouring threads read neighbouring elements.
+        along_depth = _distance(operand, self._kernel.depth[-1][0]) == 1
+        at, step = (f"e / {deep}", f"e % {deep}") if along_depth else (f"e % {count}", f"e / {count}")
+        name = "lefts" if side == "row" else "rights"
+        with w.block(f"for (int e = threadIdx.x; e < {count * deep}; e += {self._tile.threads})"):
+            w.line(f"const int at = {at}, step = {step};")
+            w.line(f"const gc_index {side} = first_{side} + at, deep = first_deep + step;")
+            w.line(f"{self._kind} element = 0;")
+            with w.block(f"if ({side} < {side}s && deep < depth)"):
+                self._emitter.bind(symbol, side)
+                bind_number(self._emitter, self._kernel.depth, "deep")
+                w.line(f"element = {self._emitter.value(operand)};")
+            w.line(f"{name}[step][at] = element;")
+
+    def _multiply(self) -> None:
+        w, t = self._writer, self._tile
+        down, over = t.rows // t.high, t.columns // t.wide
+        w.line("#pragma unroll")
+        with w.block(f"for (int step = 0; step < {t.deep}; ++step)"):
+            w.line(f"{self._kind} left[{t.high}], right[{t.wide}];")
+            w.line("#pragma unroll")
+            w.line(f"for (int i = 0; i < {t.high}; ++i) left[i] = lefts[step][y + i * {down}];")
+            w.line("#pragma unroll")
+            w.line(f"for (int j = 0; j < {t.wide}; ++j) right[j] = rights[step][x + j * {over}];")
+            w.line("#pragma unroll")
+            w.line(f"for (int i = 0; i < {t.high}; ++i)")
+            w.line("#pragma unroll")
+            multiply_add = "fma" if self._kernel.dtype == "float64" else "fmaf"
+            w.line(f"  for (int j = 0; j < {t.wide}; ++j) sums[i][j] = {multiply_add}(left[i], right[j], sums[i][j]);")
+
+    def _epilogue(self) -> None:
+        """Give each sum to the kernel's epilogue."""
+        w, t, k = self._writer, self._tile, self._kernel
+        w.line("#pragma unroll")
+        with w.block(f"for (int i = 0; i < {t.high}; ++i)"):
+            w.line("#pragma unroll")
+            with w.block(f"for (int j = 0; j < {t.wide}; ++j)"):
+                w.line(f"const gc_index row = first_row + y + i * {t.rows // t.high};")
+                w.line(f"const gc_index column = first_column + x + j * {t.columns // t.wide};")
+                with w.block("if (row < rows && column < columns)"):
+                    self._emitter.bind(k.row[0], "row")
+                    self._emitter.bind(k.column[0], "column")
+                    self._emitter.bind_local("sum", "sums[i][j]")
+                    statements(self._emitter, k.epilogue)
+
+
+def _distance(operand: Load, symbol: Symbol) -> Dim | None:
+    parts = affine(operand.offset, symbol)
+    return None if parts is None else parts[0]
