@@ -7,6 +7,7 @@ The public names load on first use, so that `import graphc` costs a few millisec
 - `scan(step, sequences, initials)`: a recurrence;
 - `function(inputs, outputs, updates=None, givens=None)`: compiles;
 - `plot(anything)`: a picture of a graph, a plan or a model; `set_threads(count)`;
+- `set_device("cuda")`, `with device("cuda:0")`: where programs run;
 - `keras`: the Keras 2.2.4 front end.
 """
 
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from graphc.compile import function, placeholder, state
     from graphc.grad import gradients
     from graphc.ops import scan
-    from graphc.runtime import set_threads
+    from graphc.runtime import device, set_device, set_threads
     from graphc.viz import plot
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "__version__", "function", "gradients", "keras", "ops", "placeholder", "plot", "scan", "set_threads", "state",
+    "__version__", "device", "function", "gradients", "keras", "ops", "placeholder", "plot", "scan", "set_device",
+    "set_threads", "state",
 ]  # fmt: skip
 
 _MODULES = frozenset({"keras", "ops"})
@@ -36,6 +38,8 @@ _PLACES = {
     "placeholder": "graphc.compile",
     "scan": "graphc.ops",
     "plot": "graphc.viz",
+    "device": "graphc.runtime",
+    "set_device": "graphc.runtime",
     "set_threads": "graphc.runtime",
     "state": "graphc.compile",
 }

@@ -3,8 +3,8 @@
     placeholders, states, ops  ──build──▶  Graph
     Graph      ──passes.run_pipeline──▶    Graph of primitives       (rewrite)
     Graph      ──schedule.lower_graph──▶   Plan of kernels            (lower)
-    Plan       ──codegen.emit_plan──▶      LLVM IR                    (emit)
-    LLVM IR    ──runtime.load_plan──▶      Executable                 (run)
+    Plan       ──codegen.emit_plan──▶      LLVM IR                    (emit; for a GPU emit_cuda, CUDA C)
+    LLVM IR    ──runtime.load_plan──▶      Executable                 (run; for a GPU load_program)
 
 Data flows one way; this file alone knows all the rooms.
 """
@@ -91,15 +91,27 @@ def compile_graph(
     rewritten = time.perf_counter()
     plan = schedule.lower_graph(report.graph)
     lowered = time.perf_counter()
+    device = runtime.current_device()
+    if not isinstance(device, runtime.CpuDevice):
+        program = codegen.emit_cuda(plan)
+        stages = _stages(report, rewritten, lowered)
+        return runtime.load_program(plan, program, device, report.graph, stages, name, single, checked, built)
     text = codegen.emit_plan(plan, cpu_target(), profiled)
-    stages: tuple[passes.PassRecord | runtime.Stage, ...] = (
-        *report.records,
-        runtime.Stage("lower", (lowered - rewritten) * 1e3),
-        runtime.Stage("emit", (time.perf_counter() - lowered) * 1e3),
-    )
+    stages = _stages(report, rewritten, lowered)
     instruments = runtime.Instruments(functools.partial(compile_graph, built, name, single, guard, True), machine_peak)
     return runtime.load_plan(
         plan, text, report.graph, stages, name, single, checked, built=built, instruments=instruments
+    )
+
+
+def _stages(
+    report: passes.PassReport, rewritten: float, lowered: float
+) -> tuple[passes.PassRecord | runtime.Stage, ...]:
+    """Return what each stage took; the text has just been emitted."""
+    return (
+        *report.records,
+        runtime.Stage("lower", (lowered - rewritten) * 1e3),
+        runtime.Stage("emit", (time.perf_counter() - lowered) * 1e3),
     )
 
 

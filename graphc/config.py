@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -32,8 +33,8 @@ def _names(text: str) -> frozenset[str]:
 
 
 def _device(text: str) -> str:
-    if text not in ("cpu", "cuda"):
-        raise ValueError("expected cpu or cuda")
+    if re.fullmatch(r"cpu|cuda(:\d+)?", text) is None:
+        raise ValueError("expected cpu, cuda or cuda:N")
     return text
 
 
@@ -62,7 +63,7 @@ FLAGS: dict[str, Flag] = {
         Flag("GRAPHC_SUBNORMALS", _boolean, False, "1: compute with subnormal numbers; 0: they count as zero"),
         Flag("GRAPHC_NAN_GUARD", _boolean, False, "1: raise ExecutionError when a result is not finite"),
         Flag("GRAPHC_PROFILE", _boolean, False, "1: build programs with clocks between their kernels"),
-        Flag("GRAPHC_DEVICE", _device, "cpu", "where programs run: cpu or cuda"),
+        Flag("GRAPHC_DEVICE", _device, "cpu", "where programs run: cpu, cuda or cuda:N"),
     )
 }
 

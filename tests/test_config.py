@@ -40,7 +40,7 @@ def test_values(name: str, text: str, value: Any, monkeypatch: pytest.MonkeyPatc
         ("GRAPHC_VERIFY", "perhaps", "expected 0 or 1"),
         ("GRAPHC_THREADS", "-2", "not below 0"),
         ("GRAPHC_THREADS", "many", "invalid literal"),
-        ("GRAPHC_DEVICE", "abacus", "expected cpu or cuda"),
+        ("GRAPHC_DEVICE", "abacus", "expected cpu, cuda or cuda:N"),
     ],
 )
 def test_values_it_cannot_have(name: str, text: str, problem: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,9 +79,7 @@ class _ContractWriter:
         with w.block("for (gc_index tile = blockIdx.x; tile < tiles; tile += gridDim.x)"):
             # The outermost tile number counts batches, then rows, then columns.
             line, column = Symbol("row tile"), Symbol("column tile")
-            bind_number(
-                self._emitter, [*k.batch, (line, ceildiv(k.row[1], t.rows)), (column, across)], "tile"
-            )
+            bind_number(self._emitter, [*k.batch, (line, ceildiv(k.row[1], t.rows)), (column, across)], "tile")
             w.line(f"const gc_index first_row = {self._emitter.symbol(line)} * {t.rows};")
             w.line(f"const gc_index first_column = {self._emitter.symbol(column)} * {t.columns};")
             w.line(f"{self._kind} sums[{t.high}][{t.wide}] = {{}};")

@@ -1,9 +1,9 @@
 """How the iterations of a loop kernel are shared among the threads of a GPU: facts read off its loops.
 
-    map      an iteration of the nest is an item; one thread does it
-    group    an item has folds or loops of its own, which neighbouring threads share
-    walk     some loops of the nest depend on earlier iterations: a thread walks through them in order
-    serial   one thread does everything
+map      an iteration of the nest is an item; one thread does it
+group    an item has folds or loops of its own, which neighbouring threads share
+walk     some loops of the nest depend on earlier iterations: a thread walks through them in order
+serial   one thread does everything
 """
 
 from __future__ import annotations

@@ -42,4 +42,3 @@ def _is_aligned(offset: Dim, loop: Loop) -> bool:
     """Tell whether four iterations from a multiple of four on touch four elements from a multiple of four on."""
     parts = affine(offset, loop[0])
     return parts is not None and parts[0] == 1 and divide_exactly(parts[1], 4) is not None
-

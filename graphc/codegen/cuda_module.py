@@ -9,7 +9,8 @@ from graphc.codegen.cuda_contract import emit_contract_body
 from graphc.codegen.cuda_expression import CudaWriter
 from graphc.codegen.cuda_loops import emit_loop_body
 from graphc.codegen.cuda_math import STORAGE
-from graphc.loopir import ContractKernel, DeviceProgram, Geometry, Kernel, Plan, has_epoch
+from graphc.loopir import ContractKernel, DeviceProgram, Geometry, Kernel, Place, Plan, has_epoch
+from graphc.symbolic import divide_exactly
 
 
 def prelude() -> str:
@@ -53,12 +54,20 @@ def emit_cuda(plan: Plan) -> DeviceProgram:
 
     Kernels that are equal become one function. Equal programs have equal text, in every process.
     """
-    functions: dict[Kernel, Geometry] = {}
-    texts = [prelude()]
+    functions: dict[tuple[Kernel, bool], Geometry] = {}
+    texts, geometries = [prelude()], []
     for launch in plan.launches:
-        if launch.kernel not in functions:
-            text, functions[launch.kernel] = emit_cuda_kernel(launch.kernel, f"kernel_{len(functions)}")
+        key = (launch.kernel, all(map(_is_aligned, launch.places)))
+        if key not in functions:
+            text, functions[key] = emit_cuda_kernel(launch.kernel, f"kernel_{len(functions)}", key[1])
             texts.append(text)
+        geometries.append(functions[key])
     if has_epoch(plan):
         texts.append(_part("cuda_epoch.cuh"))
-    return DeviceProgram("\n".join(texts), tuple(functions[launch.kernel] for launch in plan.launches))
+    return DeviceProgram("\n".join(texts), tuple(geometries))
+
+
+def _is_aligned(place: Place) -> bool:
+    """Tell whether a place surely starts at a multiple of four elements, as every buffer does."""
+    is_first = place.initial is None or _is_aligned(place.initial)
+    return is_first and divide_exactly(place.offset, 4) is not None

@@ -91,4 +91,3 @@ class Folding:
         if self._is_position:
             folded = f"({COMPUTE[s.dtype]})({folded}.position < 0 ? 0 : {folded}.position)"
         self._emitter.bind_local(s.name, self._emitter.writer.fresh(COMPUTE[s.dtype], folded))
-

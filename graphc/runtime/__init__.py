@@ -1,17 +1,21 @@
 """Run: text -> object code -> memory -> calls from Python."""
 
 from graphc.runtime.cache import directory as cache_directory
+from graphc.runtime.choice import AnyDevice, current_device, device, find_device, set_device
 from graphc.runtime.cpu import CpuDevice, Host, cpu
-from graphc.runtime.device import Device, LoadedCode
+from graphc.runtime.cuda import CudaDevice
+from graphc.runtime.cuda_compiler import KernelResources, Nvrtc, resources
 from graphc.runtime.executor import Executable
-from graphc.runtime.load import load_plan
+from graphc.runtime.load import load_plan, load_program
 from graphc.runtime.peak import Peak, measure_peak
 from graphc.runtime.profile import Instruments, KernelProfile, Profile, collect, collected, shares
+from graphc.runtime.protocol import Accelerator, Device, LoadedCode
 from graphc.runtime.report import CodeReport, ProgramReport, Stage, describe_program
 from graphc.runtime.symbols import set_threads, threads
 
 __all__ = [
-    "CodeReport", "CpuDevice", "Device", "Executable", "Host", "Instruments", "KernelProfile", "LoadedCode", "Peak",
-    "Profile", "ProgramReport", "Stage", "cache_directory", "collect", "collected", "cpu", "describe_program",
-    "load_plan", "measure_peak", "set_threads", "shares", "threads",
+    "Accelerator", "AnyDevice", "CodeReport", "CpuDevice", "CudaDevice", "Device", "Executable", "Host", "Instruments",
+    "KernelProfile", "KernelResources", "LoadedCode", "Nvrtc", "Peak", "Profile", "ProgramReport", "Stage",
+    "cache_directory", "collect", "collected", "cpu", "current_device", "describe_program", "device", "find_device",
+    "load_plan", "load_program", "measure_peak", "resources", "set_device", "set_threads", "shares", "threads",
 ]  # fmt: skip

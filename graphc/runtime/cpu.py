@@ -17,8 +17,8 @@ import llvmlite
 from graphc import config
 from graphc.errors import CompileError
 from graphc.runtime import cache, symbols
-from graphc.runtime.device import LoadedCode
 from graphc.runtime.elf import ElfImage
+from graphc.runtime.protocol import LoadedCode
 
 # Instruction selection and register allocation at LLVM's usual level; no passes over the IR come before it.
 _CODE_LEVEL = 2
@@ -56,7 +56,7 @@ class _EngineCode:
 class CpuDevice:
     """Compiles for and runs on this process's processor."""
 
-    name = "cpu"
+    name, language = "cpu", "llvm"
 
     def __init__(self) -> None:
         # LLVM's contexts are not made for several threads at once.

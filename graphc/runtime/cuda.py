@@ -14,7 +14,7 @@ import numpy as np
 from graphc.errors import DeviceError, ExecutionError
 from graphc.runtime.arguments import Array
 from graphc.runtime.cuda_compiler import Nvrtc
-from graphc.runtime.device import Kernels, Memory
+from graphc.runtime.protocol import Kernels, Memory
 
 # Ampere: what the generated code is compiled and tested for at least.
 _LEAST_CAPABILITY = (8, 0)

@@ -4,17 +4,66 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphc import dtypes, symbolic
 from graphc.errors import ExecutionError, ShapeError
-from graphc.loopir import EPOCH_FIELDS, Plan
+from graphc.loopir import EPOCH_FIELDS, Plan, has_epoch
 from graphc.runtime.arguments import Array, bind_sizes, check_count, convert_array, describe
 from graphc.runtime.program import Program, aligned_bytes
 from graphc.runtime.symbols import threads
 from graphc.symbolic import Symbol, bare_symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Steps of an epoch, checked: the arrays as the plan takes them, the rows and the sizes of the first step."""
+
+    arrays: Sequence[Array]
+    gathered: Sequence[bool]
+    indices: Array
+    rows: int
+    sizes: Mapping[Symbol, int]
+
+    def shapes(self, rows: int) -> list[tuple[int, ...]]:
+        """Return the shapes of the arguments of a step of so many rows."""
+        return [(rows, *a.shape[1:]) if g else a.shape for a, g in zip(self.arrays, self.gathered)]
+
+
+def prepare_epoch(
+    plan: Plan,
+    name: str,
+    arrays: Sequence[Any],
+    indices: Array,
+    batch_size: int,
+    steps: tuple[int, int],
+    totals: Array,
+    gathered: Sequence[bool] | None,
+) -> Request:
+    """Return the steps of an epoch, with every error told that they may have."""
+    if not has_epoch(plan):
+        raise ExecutionError(_no_epoch(name))
+    check_count(plan, arrays, name)
+    chosen = _default_gathered(plan) if gathered is None else tuple(gathered)
+    indices, rows = _check_steps(plan, name, indices, batch_size, steps, totals)
+    converted = [
+        convert_array(value, argument, describe(position, argument, name))
+        for position, (argument, value) in enumerate(zip(plan.arguments, arrays))
+    ]
+    _check_rows(plan, name, converted, chosen, indices)
+    unbound = Request(converted, chosen, indices, rows, {})
+    sizes = bind_sizes(plan, unbound.shapes(rows), name)
+    last_rows = min(batch_size, len(indices) - (steps[1] - 1) * batch_size)
+    if last_rows != rows:
+        bind_sizes(plan, unbound.shapes(last_rows), name)
+    return Request(converted, chosen, indices, rows, sizes)
+
+
+def _no_epoch(name: str) -> str:
+    return f"{name} has results that are not float scalars: it cannot run whole epochs"
 
 
 def run_epoch(
@@ -29,24 +78,13 @@ def run_epoch(
     stop: ctypes.c_int32,
 ) -> int:
     """Run steps of an epoch; `Executable.epoch` tells what the arguments mean and which errors there are."""
-    plan, name = program.plan, program.name
     if program.epoch is None:
-        raise ExecutionError(f"{name} has results that are not float scalars: it cannot run whole epochs")
-    check_count(plan, arrays, name)
-    chosen = _default_gathered(plan) if gathered is None else tuple(gathered)
-    indices, rows = _check_steps(program, indices, batch_size, steps, totals)
-    converted = [
-        convert_array(value, argument, describe(position, argument, name))
-        for position, (argument, value) in enumerate(zip(plan.arguments, arrays))
-    ]
-    shapes = [(rows, *array.shape[1:]) if is_gathered else array.shape for array, is_gathered in zip(converted, chosen)]
-    sizes = bind_sizes(plan, shapes, name)
-    _check_rows(program, converted, chosen, indices)
-    batch_symbols = {bare_symbol(a.shape[0]) for a, is_gathered in zip(plan.arguments, chosen) if is_gathered}
-    last_rows = min(batch_size, len(indices) - (steps[1] - 1) * batch_size)
-    if last_rows != rows:
-        bind_sizes(plan, [(last_rows, *s[1:]) if g else s for s, g in zip(shapes, chosen)], name)
-    memory = _Memory(program, converted, chosen, sizes, rows)
+        raise ExecutionError(_no_epoch(program.name))
+    plan = program.plan
+    request = prepare_epoch(plan, program.name, arrays, indices, batch_size, steps, totals, gathered)
+    indices, rows, sizes = request.indices, request.rows, request.sizes
+    batch_symbols = {bare_symbol(a.shape[0]) for a, is_gathered in zip(plan.arguments, request.gathered) if is_gathered}
+    memory = _Memory(program, request.arrays, request.gathered, sizes, rows)
     size_values = np.array([sizes[s] for s in plan.sizes] or [0], np.int64)
     is_batch = np.array([s in batch_symbols for s in plan.sizes] or [False], np.uint8)
     fields: dict[str, int] = {
@@ -66,8 +104,8 @@ def run_epoch(
         "stop": ctypes.addressof(stop),
         "threads": threads(),
     }
-    request = np.array([fields[field] for field in EPOCH_FIELDS], np.int64)
-    return program.epoch(request.ctypes.data)
+    words = np.array([fields[field] for field in EPOCH_FIELDS], np.int64)
+    return program.epoch(words.ctypes.data)
 
 
 def _default_gathered(plan: Plan) -> tuple[bool, ...]:
@@ -75,17 +113,16 @@ def _default_gathered(plan: Plan) -> tuple[bool, ...]:
 
 
 def _check_steps(
-    program: Program, indices: Array, batch_size: int, steps: tuple[int, int], totals: Array
+    plan: Plan, name: str, indices: Array, batch_size: int, steps: tuple[int, int], totals: Array
 ) -> tuple[Array, int]:
     """Return the indices as the native code reads them and the rows of the first step."""
-    name = program.name
     indices = np.ascontiguousarray(indices, np.int64)
     first, last = steps
     if indices.ndim != 1 or batch_size < 1 or not 0 <= first < last or (last - 1) * batch_size >= len(indices):
         raise ExecutionError(
             f"{name}: steps {first} to {last} of {batch_size} rows do not lie in indices of shape {indices.shape}"
         )
-    wanted = (len(program.plan.results),)
+    wanted = (len(plan.results),)
     if totals.dtype != np.float64 or totals.shape != wanted or not totals.flags.carray:
         raise ExecutionError(
             f"{name}: totals must be a contiguous float64 array of shape {wanted}; got {totals.dtype} {totals.shape}"
@@ -93,13 +130,12 @@ def _check_steps(
     return indices, min(batch_size, len(indices) - first * batch_size)
 
 
-def _check_rows(program: Program, arrays: Sequence[Array], gathered: Sequence[bool], indices: Array) -> None:
+def _check_rows(plan: Plan, name: str, arrays: Sequence[Array], gathered: Sequence[bool], indices: Array) -> None:
     low, high = int(indices.min()), int(indices.max())
-    for position, (argument, array) in enumerate(zip(program.plan.arguments, arrays)):
+    for position, (argument, array) in enumerate(zip(plan.arguments, arrays)):
         if gathered[position] and (low < 0 or high >= len(array)):
             raise ShapeError(
-                f"{describe(position, argument, program.name)} has {len(array)} rows; "
-                f"the indices go from {low} to {high}"
+                f"{describe(position, argument, name)} has {len(array)} rows; the indices go from {low} to {high}"
             )
 
 

@@ -6,20 +6,41 @@ import ctypes
 import functools
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from graphc.errors import ExecutionError
 from graphc.loopir import Plan
 from graphc.runtime.arguments import Array
-from graphc.runtime.device import Device
-from graphc.runtime.epoch import run_epoch
 from graphc.runtime.profile import Instruments, Profile, clear_profile, read_profile
-from graphc.runtime.program import Program
+from graphc.runtime.protocol import Compiler, LoadedCode
 from graphc.runtime.report import REPORT_FORMS, CodeReport, StageRecord, describe_program
 
 _LEAST_RUNS = 3
+
+
+class LoadedProgram(Protocol):
+    """A plan ready to run, wherever it does; `code` is where its symbols are, if it has any."""
+
+    @property
+    def plan(self) -> Plan:
+        """What was loaded."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        ...
+
+    @property
+    def code(self) -> LoadedCode:
+        """Its code."""
+        ...
+
+    def make_native(self) -> Callable[..., Any]:
+        """Return the function that a call runs."""
+        ...
 
 
 class Executable:
@@ -34,9 +55,10 @@ class Executable:
 
     def __init__(
         self,
-        program: Program,
+        program: LoadedProgram,
+        run_epoch: Callable[..., int],
         text: str,
-        device: Device,
+        device: Compiler,
         graph: Any,
         code: CodeReport,
         reports: Sequence[StageRecord],
@@ -53,7 +75,8 @@ class Executable:
         self.reports = tuple(reports)
         self.code = code
         self.native: Callable[..., Any] = program.make_native()
-        self._program, self._text, self._device = program, text, device
+        self._program, self._run_epoch = program, run_epoch
+        self._text, self._device = text, device
         self._instruments = instruments
         self._stop = ctypes.c_int32(0)
 
@@ -97,10 +120,10 @@ class Executable:
         self._stop.value = 0
         steps = first_step, last_step
         if not self.checked:
-            return run_epoch(self._program, arrays, indices, batch_size, steps, totals, seconds, gathered, self._stop)
+            return self._run_epoch(arrays, indices, batch_size, steps, totals, seconds, gathered, self._stop)
         # Each check is 1 a row where it passed.
         sums = np.zeros(len(self.plan.results))
-        done = run_epoch(self._program, arrays, indices, batch_size, steps, sums, seconds, gathered, self._stop)
+        done = self._run_epoch(arrays, indices, batch_size, steps, sums, seconds, gathered, self._stop)
         rows = min(len(indices), (first_step + done) * batch_size) - first_step * batch_size
         kept = len(sums) - len(self.checked)
         self._raise_unless(list(sums[kept:] == rows))
@@ -111,13 +134,17 @@ class Executable:
         """Make a running `epoch` return after its present step. For other threads."""
         self._stop.value = 1
 
-    def source(self, kind: Literal["llvm", "asm"] = "llvm") -> str:
-        """Return the program's LLVM IR, or the assembly it became. Raises ExecutionError for another kind."""
-        if kind == "llvm":
+    def source(self, kind: Literal["llvm", "cuda", "asm"] | None = None) -> str:
+        """Return the program's text (`llvm`, on a GPU `cuda`), or the assembly it became (`asm`).
+
+        Raises ExecutionError for another kind.
+        """
+        language = self._device.language
+        if kind is None or kind == language:
             return self._text
         if kind == "asm":
             return self._device.assembly(self._text)
-        raise ExecutionError(f"an executable has the sources 'llvm' and 'asm'; got {kind!r}")
+        raise ExecutionError(f"an executable has the sources {language!r} and 'asm'; got {kind!r}")
 
     def report(self, form: Literal["text", "rich", "json"] = "text") -> Any:
         """Return what was compiled: kernels, why they are not fused, layouts, memory, time of each stage.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from graphc import symbolic
 from graphc.loopir import PROFILE_FIELDS, ContractKernel, Origin, Plan
-from graphc.runtime.device import LoadedCode
 from graphc.runtime.peak import Peak
+from graphc.runtime.protocol import LoadedCode
 from graphc.runtime.table import Column, table_text
 
 if TYPE_CHECKING:

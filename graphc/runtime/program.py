@@ -12,7 +12,7 @@ import numpy as np
 from graphc import dtypes
 from graphc.loopir import Plan, has_epoch
 from graphc.runtime.arguments import Array, convert_arguments
-from graphc.runtime.device import LoadedCode
+from graphc.runtime.protocol import LoadedCode
 from graphc.runtime.symbols import state_lock
 
 _ALIGNMENT = 64
@@ -53,11 +53,7 @@ class Program:
         ctypes.c_int8.from_address(code.address("graphc_single")).value = int(self.single)
         self.epoch = _epoch_function(plan, code)
         self._native: weakref.ref[Callable[..., Any]] | None = None
-        for b in plan.buffers:
-            if b.role == "state":
-                # States are one class, whose lock is the one that compiled programs take.
-                type(b.source).lock = state_lock()
-                break
+        take_state_lock(plan)
 
     def make_native(self) -> Callable[..., Any]:
         """Return the builtin function that runs the program; it keeps the program alive."""
@@ -87,6 +83,15 @@ class Program:
         free.argtypes = [ctypes.c_void_p]
         free(memory)
         self.code.release()
+
+
+def take_state_lock(plan: Plan) -> None:
+    """Make the lock of states the one that compiled programs take."""
+    for b in plan.buffers:
+        if b.role == "state":
+            # States are one class.
+            type(b.source).lock = state_lock()
+            return
 
 
 def _epoch_function(plan: Plan, code: LoadedCode) -> Callable[[int], int] | None:

@@ -1,0 +1,120 @@
+"""A plan bound to sizes: its buffers in an accelerator's memory, its launches with their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from graphc import dtypes, symbolic
+from graphc.loopir import DeviceProgram, Geometry, Launch, Loop, Place, Plan
+from graphc.runtime.protocol import Accelerator, Kernels
+from graphc.symbolic import Symbol
+
+# Where a buffer may start: what CUDA's own allocations keep to.
+_ALIGNMENT = 256
+# Indices of 32 bits count items and, past them, a stride of the largest grid.
+_NARROW_LIMIT = (1 << 31) - (1 << 26)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One launch, ready to go."""
+
+    function: str
+    blocks: int
+    threads: int
+    arguments: tuple[int, ...]
+
+
+class Binding:
+    """The memory and the launches of a plan for some sizes.
+
+    `fixed` are the addresses of states and constants by buffer. Raises DeviceError where there is too little memory.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        program: DeviceProgram,
+        device: Accelerator,
+        sizes: Mapping[Symbol, int],
+        fixed: Mapping[str, int],
+    ) -> None:
+        self._plan, self._device, self.sizes = plan, device, dict(sizes)
+        self._geometries = {id(x): g for x, g in zip(plan.launches, program.geometries)}
+        places, total = self._layout()
+        self._memory = device.allocate(total)
+        self.addresses = {name: self._memory.address + place for name, place in places.items()} | dict(fixed)
+        self._itemsizes = {b.name: dtypes.itemsize(b.dtype) for b in plan.buffers}
+        self.starts = tuple(self._expanded(plan.steps, self.sizes))
+        self._replay: Callable[[], None] | None = None
+        self._runs = 0
+
+    def _layout(self) -> tuple[dict[str, int], int]:
+        """Return the place of every input, output and temporary, and the bytes of all."""
+        places: dict[str, int] = {}
+        total = _aligned(symbolic.evaluate(self._plan.arena, self.sizes))
+        for b in self._plan.buffers:
+            if b.role == "temporary":
+                assert b.slot is not None
+                places[b.name] = symbolic.evaluate(b.slot, self.sizes)
+            elif b.role in ("input", "output"):
+                places[b.name] = total
+                total += _aligned(symbolic.evaluate(b.size, self.sizes) * dtypes.itemsize(b.dtype))
+        return places, total
+
+    @property
+    def is_wide(self) -> bool:
+        """Tell whether offsets or items may need more than 32 bits."""
+        counts = [symbolic.evaluate(b.size, self.sizes) for b in self._plan.buffers]
+        counts += [symbolic.evaluate(g.blocks, self.sizes) * g.threads for g in self._geometries.values()]
+        return max(counts, default=0) >= _NARROW_LIMIT
+
+    def _expanded(self, steps: tuple[Launch | Loop, ...], symbols: Mapping[Symbol, int]) -> Iterator[Start]:
+        for step in steps:
+            match step:
+                case Launch():
+                    yield self._start(step, self._geometries[id(step)], symbols)
+                case Loop(symbol, extent, inner):
+                    for iteration in range(symbolic.evaluate(extent, symbols)):
+                        yield from self._expanded(inner, {**symbols, symbol: iteration})
+
+    def _start(self, launch: Launch, geometry: Geometry, symbols: Mapping[Symbol, int]) -> Start:
+        blocks = max(1, min(symbolic.evaluate(geometry.blocks, symbols), self._device.most_blocks))
+        addresses = [self._address(place, symbols) for place in launch.places]
+        sizes = [symbols[s] for s in launch.kernel.sizes]
+        return Start(geometry.function, blocks, geometry.threads, (*addresses, *sizes))
+
+    def _address(self, place: Place, symbols: Mapping[Symbol, int]) -> int:
+        if place.index is not None and place.initial is not None and symbolic.evaluate(place.index, symbols) == 0:
+            return self._address(place.initial, symbols)
+        return self.addresses[place.buffer] + symbolic.evaluate(place.offset, symbols) * self._itemsizes[place.buffer]
+
+    def run(self, kernels: Kernels, around: Callable[[Callable[[], None]], None] | None = None) -> None:
+        """Do the launches: one by one at first, as one graph from the second time on.
+
+        `around`, always the same one, is called with what launches the plan and may launch something before and
+        after it.
+        """
+
+        def launches() -> None:
+            if around is None:
+                self._launch(kernels)
+            else:
+                around(lambda: self._launch(kernels))
+
+        self._runs += 1
+        if self._replay is None and self._runs == 1:
+            launches()
+            return
+        if self._replay is None:
+            self._replay = self._device.capture(launches)
+        self._replay()
+
+    def _launch(self, kernels: Kernels) -> None:
+        for s in self.starts:
+            kernels.launch(s.function, s.blocks, s.threads, s.arguments)
+
+
+def _aligned(count: int) -> int:
+    return -(-count // _ALIGNMENT) * _ALIGNMENT

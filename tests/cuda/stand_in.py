@@ -1,0 +1,199 @@
+"""A stand-in for the part of CuPy that graphc uses, over the emulator; and the device that the tests run on.
+
+It keeps CuPy's habits that matter: launches and copies on a stream are recorded, not done, while it captures; a
+capture refuses to wait; modules are read from files; memory is full of rubbish; a grid has an order of its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from graphc.runtime import CudaDevice
+from tests.cuda.emulator import EmulatedModule, EmulationError, compile_text
+
+_GUARD = 512
+_RUBBISH = 0xFF
+
+
+class CUDARuntimeError(RuntimeError):
+    """What CuPy raises where the driver fails."""
+
+
+class OutOfMemoryError(MemoryError):
+    """What CuPy raises where memory is short."""
+
+
+class _Memory:
+    """Bytes between two guards that nobody may write."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._bytes = np.full(count + 2 * _GUARD + 256, _RUBBISH, np.uint8)
+        self.ptr = (self._bytes.ctypes.data + _GUARD + 255) // 256 * 256
+
+    def is_intact(self) -> bool:
+        start = self.ptr - self._bytes.ctypes.data
+        guards = self._bytes[:start], self._bytes[start + self.count :]
+        return all(np.all(guard == _RUBBISH) for guard in guards)
+
+
+class _Graph:
+    def __init__(self, actions: list[Callable[[], None]]) -> None:
+        self.actions = actions
+
+    def upload(self, stream: Any) -> None:
+        pass
+
+    def launch(self, stream: Any) -> None:
+        for action in self.actions:
+            action()
+
+
+class StandIn:
+    """One GPU as CuPy shows it. `order` is the emulator's; `memory` the bytes that there are."""
+
+    def __init__(self, order: int = 0, memory: int = 1 << 30, capability: tuple[int, int] = (9, 0), count: int = 1):
+        self.order, self.free = order, memory
+        self.launches, self.replays, self.has_driver = 0, 0, True
+        self.allocated: list[_Memory] = []
+        self._streams: dict[int, Any] = {}
+        self._numbers = itertools.count(1)
+        self.current: Any = None
+        facts = {"name": b"Emulated GPU", "major": capability[0], "minor": capability[1], "multiProcessorCount": 1}
+
+        def device_count() -> int:
+            if not self.has_driver:
+                raise CUDARuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
+            return count
+
+        runtime = SimpleNamespace(
+            CUDARuntimeError=CUDARuntimeError,
+            getDeviceCount=device_count,
+            getDeviceProperties=lambda number: facts,
+            memcpyHostToDevice=1,
+            memcpyDeviceToHost=2,
+            memcpyAsync=self._copy,
+        )
+        self.cuda = SimpleNamespace(
+            runtime=runtime,
+            memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+            Device=self._device,
+            Stream=self._stream,
+            alloc=self._allocate,
+        )
+
+    @contextmanager
+    def _device(self, number: int) -> Iterator[None]:
+        yield
+
+    def _stream(self, non_blocking: bool = False) -> Any:
+        stream = _Stream(self, next(self._numbers))
+        self._streams[stream.ptr] = stream
+        return stream
+
+    def _allocate(self, count: int) -> _Memory:
+        used = sum(memory.count for memory in self.allocated)
+        if used + count > self.free:
+            raise OutOfMemoryError(f"Out of memory allocating {count} bytes ({used} allocated so far)")
+        self.allocated.append(_Memory(count))
+        return self.allocated[-1]
+
+    def _copy(self, to: int, source: int, count: int, kind: int, stream: int) -> None:
+        if self._streams[stream].recorded is not None:
+            raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported: pageable memory in a capture")
+        ctypes.memmove(to, source, count)
+
+    def RawModule(self, path: str) -> Any:
+        return _Module(self, Path(path))
+
+
+class _Stream:
+    def __init__(self, owner: StandIn, number: int) -> None:
+        self._owner, self.ptr = owner, number
+        self.recorded: list[Callable[[], None]] | None = None
+        self._before: list[Any] = []
+
+    def __enter__(self) -> _Stream:
+        self._before.append(self._owner.current)
+        self._owner.current = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._owner.current = self._before.pop()
+
+    def begin_capture(self) -> None:
+        self.recorded = []
+
+    def end_capture(self) -> _Graph:
+        actions, self.recorded = self.recorded or [], None
+        self._owner.replays += 1
+        return _Graph(actions)
+
+    def synchronize(self) -> None:
+        if self.recorded is not None:
+            raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported")
+
+    def do(self, action: Callable[[], None]) -> None:
+        if self.recorded is None:
+            action()
+        else:
+            self.recorded.append(action)
+
+
+class _Module:
+    def __init__(self, owner: StandIn, path: Path) -> None:
+        self._owner, self._path = owner, path
+        self._module: EmulatedModule | None = None
+
+    def compile(self) -> None:
+        self._module = EmulatedModule(self._path.read_bytes())
+
+    def get_function(self, name: str) -> Callable[..., None]:
+        module = self._module
+        assert module is not None
+        if not module.has(name):
+            raise CUDARuntimeError(f"CUDA_ERROR_NOT_FOUND: {name}")
+
+        def launch(grid: tuple[int], block: tuple[int], arguments: tuple[Any, ...]) -> None:
+            # A Python number would reach the kernel in a size of CuPy's choosing.
+            assert all(isinstance(a, np.int64) for a in arguments)
+            self._owner.launches += 1
+            words = [int(a) for a in arguments]
+
+            def action() -> None:
+                try:
+                    module.launch(name, grid[0], block[0], words, self._owner.order)
+                except EmulationError as error:
+                    raise CUDARuntimeError(str(error)) from None
+
+            self._owner.current.do(action)
+
+        return launch
+
+
+class EmulatedCompiler:
+    """Stands in for NVRTC."""
+
+    version, architecture = "emulator", "sm_90"
+
+    def compile(self, text: str) -> bytes:
+        return compile_text(text)
+
+    def assembly(self, text: str) -> str:
+        return ".version emulated\n"
+
+
+def emulated_device(order: int = 0, memory: int = 1 << 30, blocks: int | None = None) -> CudaDevice:
+    """Return a device that runs kernels on the emulator, in at most `blocks` blocks a launch."""
+    device = CudaDevice(StandIn(order, memory), compiler=EmulatedCompiler())
+    if blocks is not None:
+        device.most_blocks = blocks
+    return device
