@@ -36,6 +36,12 @@ def contract_scratch_bytes(kernel: ContractKernel, target: Target) -> int:
     return describe_problem(kernel, target).scratch_bytes(target)
 
 
+def row_grain(kernel: ContractKernel, target: Target) -> int:
+    """Return of how many rows a part must start at a multiple, so that all bits are those of the whole."""
+    tile = describe_problem(kernel, target).blocking.tile
+    return 1 if tile is None else tile.rows
+
+
 class _Emitter:
     """Writes one kernel."""
 

@@ -11,15 +11,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import lcm
 from typing import Union
 
 from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText, Operand
 from graphc.codegen.llvm_choice import emit_choice
 from graphc.codegen.llvm_clock import Stopwatch
+from graphc.codegen.llvm_contract import row_grain
 from graphc.codegen.llvm_convert import STORAGE
 from graphc.codegen.llvm_flush import flushing
 from graphc.codegen.target import Target
-from graphc.loopir import ContractKernel, For, Kernel, Launch, Loop, Place, Plan, Step, count_operations
+from graphc.loopir import (
+    ContractKernel,
+    For,
+    Kernel,
+    Launch,
+    Loop,
+    Place,
+    Plan,
+    Step,
+    count_operations,
+    row_distances,
+)
 from graphc.symbolic import Dim, FloorDiv, Modulo, Symbol, Value, add, multiply
 
 # Estimated picoseconds of a launch's unit of work and of one byte moved, by one thread with its data in the L2 cache.
@@ -73,6 +86,14 @@ def _cost(launch: Launch) -> Dim:
 def _has_parallel_part(launch: Launch) -> bool:
     kernel = launch.kernel
     return isinstance(kernel, ContractKernel) or any(isinstance(s, For) and s.parallel for s in kernel.body)
+
+
+def _contractions(loop: Loop) -> Iterator[ContractKernel]:
+    for step in loop.steps:
+        if isinstance(step, Loop):
+            yield from _contractions(step)
+        elif isinstance(step.kernel, ContractKernel):
+            yield step.kernel
 
 
 def plan_cost(steps: Sequence[PlannedStep]) -> Dim:
@@ -189,6 +210,15 @@ class _Since:
     owed: str = "false"
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of a size that a thread runs on its own: the first, and how many."""
+
+    size: Symbol
+    first: Operand
+    count: Operand
+
+
 class _Runner:
     """Emits steps for the only thread or (with `team`: its number, their count) for one of several."""
 
@@ -217,6 +247,7 @@ class _Runner:
         self._scratch = scratch if team is None else f.gep(scratch, f.multiply(team[0], scratch_bytes), "i8")
         self._first = "true" if team is None else f.compare("eq", team[0], 0)
         self._position = {launch: i for i, launch in enumerate(plan.launches)}
+        self._rows: _Rows | None = None
         self._watch = Stopwatch(f, None if team is None else self._first) if profiled else None
 
     def run(self, steps: Sequence[PlannedStep]) -> None:
@@ -246,6 +277,9 @@ class _Runner:
     def _together(self, steps: Sequence[PlannedStep], team: tuple[str, str], since: _Since) -> _Since:
         """Emit steps for one of several threads; return what happened since the last barrier."""
         for planned in steps:
+            if isinstance(planned, PlannedLoop) and planned.loop.rows is not None:
+                since = self._rows_apart(planned, planned.loop.rows, team, since)
+                continue
             split = self._is_split(planned)
             must_wait = isinstance(planned, PlannedLoop) or planned.launch.barrier
             owed = since.ran if must_wait else since.owed
@@ -253,9 +287,7 @@ class _Runner:
             needed = self._select(split, owed, self._select(owed, since.split, "false"))
             self._barrier(needed)
             if isinstance(planned, PlannedLoop):
-                with self._iterations(planned):
-                    self._together(planned.steps, team, _Since())
-                    self._barrier(split)
+                self._in_step(planned, split, team)
                 since = _Since(self._select(split, "false", "true"))
                 continue
             before, owed = (self._select(needed, "false", i1) for i1 in (since.split, owed))
@@ -263,6 +295,34 @@ class _Runner:
                 self._shared_call(planned, split, team)
             since = _Since("true", self._select(split, "true", before), owed)
         return since
+
+    def _in_step(self, planned: PlannedLoop, split: str, team: tuple[str, str]) -> None:
+        """Emit a loop whose iterations all threads run together."""
+        with self._iterations(planned):
+            self._together(planned.steps, team, _Since())
+            self._barrier(split)
+
+    def _rows_apart(self, planned: PlannedLoop, size: Symbol, team: tuple[str, str], since: _Since) -> _Since:
+        """Emit a loop of which each thread runs all iterations for some rows, where there are rows for all threads."""
+        f, (thread, threads) = self._builder, team
+        grain = lcm(*(row_grain(k, self._target) for k in _contractions(planned.loop)))
+        rows = self._symbols[size]
+        parts = f.divide(f.add(rows, grain - 1), grain)
+        cost = f.add(0, emit_dim(f, planned.cost, self._symbols))
+        apart = f.value(f"and i1 {f.compare('sge', parts, threads)}, {f.compare('sge', cost, _PARALLEL_LAUNCH)}")
+        split = f.value(f"or i1 {apart}, {self._is_split(planned)}")
+        self._barrier(self._select(split, since.ran, self._select(since.ran, since.split, "false")))
+        with f.when(apart):
+            each = f.multiply(f.divide(f.add(parts, f.subtract(threads, 1)), threads), grain)
+            first = f.minimum(f.multiply(each, thread), rows)
+            count = f.minimum(f.subtract(rows, first), each)
+            with f.when(f.compare("sgt", count, 0)):
+                self._rows = _Rows(size, first, count)
+                self._alone([planned])
+                self._rows = None
+        with f.when(f.value(f"xor i1 {apart}, true")):
+            self._in_step(planned, self._is_split(planned), team)
+        return _Since("true", split)
 
     def _is_split(self, planned: PlannedStep) -> str:
         """Return the i1 that tells whether the threads share this launch, or any launch of this loop."""
@@ -319,9 +379,17 @@ class _Runner:
                 f.call("void", "GOMP_barrier", [])
 
     def _call(self, planned: PlannedLaunch, thread: Operand, threads: Operand) -> None:
-        launch = planned.launch
-        arguments = [f"ptr {self._pointer(place)}" for place in launch.places]
-        arguments += [f"i64 {self._symbols[s]}" for s in launch.kernel.sizes]
+        f, launch, rows = self._builder, planned.launch, self._rows
+        sizes, pointers = self._symbols, [self._pointer(place) for place in launch.places]
+        if rows is not None:
+            distances = row_distances(launch.kernel, rows.size)
+            assert distances is not None
+            sizes = {**sizes, rows.size: rows.count}
+            for position, (place, distance) in enumerate(zip(launch.places, distances)):
+                moved = f.multiply(rows.first, emit_dim(f, distance, self._symbols))
+                pointers[position] = f.gep(pointers[position], moved, self._element[place.buffer])
+        arguments = [f"ptr {pointer}" for pointer in pointers]
+        arguments += [f"i64 {sizes[s]}" for s in launch.kernel.sizes]
         arguments += [f"ptr {self._scratch}", f"i64 {thread}", f"i64 {threads}"]
         self._builder.emit(f"call void @{planned.function}({', '.join(arguments)})")
 

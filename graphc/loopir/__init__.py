@@ -27,6 +27,7 @@ from graphc.loopir.nodes import (
 )
 from graphc.loopir.plan import Argument, Buffer, Launch, Loop, Origin, Place, Plan, Requirement, Result, Step
 from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_place, format_plan
+from graphc.loopir.rows import independent_rows, row_distances
 from graphc.loopir.verify import verify_kernel, verify_plan
 
 __all__ = [
@@ -71,6 +72,8 @@ __all__ = [
     "format_place",
     "format_plan",
     "has_epoch",
+    "independent_rows",
+    "row_distances",
     "size_sources",
     "sum_name",
     "verify_kernel",

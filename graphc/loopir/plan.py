@@ -104,11 +104,14 @@ class Loop:
     """Run the steps for symbol = 0 .. extent - 1, one iteration after the other.
 
     All threads must have finished what came before the loop before it starts, and an iteration before the next one.
+    Where `rows` names a size whose rows no launch brings together (see `loopir.rows`), a thread may run all iterations
+    for some of the rows instead.
     """
 
     symbol: Symbol
     extent: Dim
     steps: tuple[Step, ...]
+    rows: Symbol | None = None
 
 
 Step = Union[Launch, Loop]

@@ -160,8 +160,9 @@ def _step_lines(steps: Sequence[Step], depth: int, numbers: Iterator[int]) -> It
     indent = "  " * depth
     for step in steps:
         match step:
-            case Loop(symbol, extent, inner):
-                yield f"{indent}loop {symbol.name} < {format_dim(extent)}:"
+            case Loop(symbol, extent, inner, rows):
+                apart = "" if rows is None else f"  # rows of {rows.name} apart"
+                yield f"{indent}loop {symbol.name} < {format_dim(extent)}:{apart}"
                 yield from _step_lines(inner, depth + 1, numbers)
             case Launch(kernel, arguments):
                 barrier = "barrier; " if step.barrier else ""

@@ -30,6 +30,7 @@ from graphc.loopir.nodes import (
 )
 from graphc.loopir.plan import Buffer, Launch, Loop, Place, Plan, Step
 from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_place
+from graphc.loopir.rows import keeps_rows_apart
 from graphc.symbolic import Dim, Polynomial, Symbol, add
 
 _COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal"})
@@ -373,6 +374,8 @@ class _StepChecker:
                     missing = [s.name for s in symbolic.symbols(extent) - bound]
                     found += [f"loop {symbol.name}: {name} of its extent is not bound" for name in missing]
                     found += self.problems(inner, bound | {symbol})
+                    if step.rows is not None and not keeps_rows_apart(inner, step.rows):
+                        found.append(f"loop {symbol.name} brings rows of {step.rows.name} together")
         return found
 
     def _of_launch(self, launch: Launch, bound: frozenset[Symbol]) -> list[str]:

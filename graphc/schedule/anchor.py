@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphc.graph import Graph, Node
+from graphc.graph import Graph, Node, body_of
 from graphc.loopir import Load
 from graphc.schedule.elements import Elements, as_symbol, linear, loop_symbols, scalar_constant, spread, squeezed
-from graphc.schedule.group import is_scan
 from graphc.symbolic import Dim, affine, symbols
 
 # Scalar operations that storing a value and loading it back is worth (measured on chains of adds and exps).
@@ -42,7 +41,7 @@ def choose_anchors(graph: Graph) -> Elements:
         cost[n] = _own_cost(n) + sum(cost[i] for i in inline)
         count[n] = 1 + sum(count[i] for i in inline)
         if n.op.kind in ("contraction", "structured"):
-            is_readable = is_contiguous if is_scan(n) else is_view
+            is_readable = is_contiguous if body_of(n) is not None else is_view
             for operand in n.inputs:
                 if not elements.is_read(operand) and not is_readable(operand, elements):
                     anchored.add(_seen_through_views(operand, elements, is_readable))

@@ -9,9 +9,9 @@ Contractions of one left operand with parts of one right operand share a kernel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
-from graphc.graph import Graph, Node
+from graphc.graph import Graph, Node, body_of, family_key
 from graphc.loopir import Load
 from graphc.schedule.contract import KERNEL_DTYPES, MOST_SUMS, can_share_kernel, describe_contraction
 from graphc.schedule.elements import Elements, as_symbol, buffer_name, squeezed
@@ -20,10 +20,8 @@ from graphc.schedule.group import (
     Order,
     folded_dims,
     folds_last_axes,
-    is_scan,
     kept_dims,
     label,
-    recurrence_of,
 )
 from graphc.symbolic import FloorDiv, Modulo, affine, atoms, product
 
@@ -41,7 +39,7 @@ class Fusion:
         self.order = Order()
         self._named: dict[str, Node] = {}
         self._readers: dict[str, list[Group]] = {}
-        self._recurrences: dict[tuple[object, ...], Group] = {}
+        self._families: dict[Hashable, Group] = {}
         for n in graph.nodes:
             if n in elements.anchored:
                 self.place(n)
@@ -50,8 +48,8 @@ class Fusion:
         """Put an anchored node into the best group there is, or a new one."""
         refused: list[tuple[Group, str]] = []
         chosen: Group | None = None
-        if is_scan(n):
-            chosen = self._recurrences.get(recurrence_of(n))
+        if body_of(n) is not None:
+            chosen = self._families.get(family_key(n))
         elif n.op.kind == "contraction":
             chosen = next((g for g in self.groups if self._can_be_beside(g, n)), None)
         for group in self._candidates(n):
@@ -93,7 +91,7 @@ class Fusion:
 
     def _fresh(self, n: Node, number: int) -> Group:
         if n.op.kind == "structured":
-            return Group(number, "scan" if is_scan(n) else "structured", squeezed(n.shape))
+            return Group(number, "scan" if body_of(n) is not None else "structured", squeezed(n.shape))
         if n.op.kind == "contraction":
             return Group(number, "contract", squeezed(n.shape))
         if n.op.kind == "reduction":
@@ -105,8 +103,8 @@ class Fusion:
     def _start(self, n: Node) -> Group:
         group = self._fresh(n, self.order.new())
         self.groups.append(group)
-        if is_scan(n):
-            self._recurrences[recurrence_of(n)] = group
+        if body_of(n) is not None:
+            self._families[family_key(n)] = group
         return group
 
     def _join(self, group: Group, n: Node) -> None:

@@ -81,16 +81,6 @@ def label(group: Group) -> str:
     return "+".join(n.op.name for n in group.members)
 
 
-def is_scan(n: Node) -> bool:
-    """Tell whether n is a result of a recurrence."""
-    return n.op.name == "scan"
-
-
-def recurrence_of(n: Node) -> tuple[object, ...]:
-    """Return what the results of one recurrence, and only those, have in common."""
-    return n.inputs, n.attrs["body"], n.attrs["length"], n.attrs["reverse"]
-
-
 def reduced_axes(n: Node) -> tuple[int, ...]:
     """Return the axes that a reduction folds."""
     axes: tuple[int, ...] = n.attrs["axes"]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphc.errors import CompileError
-from graphc.graph import Graph, Node, assumed_equalities
+from graphc.graph import Graph, Node, assumed_equalities, body_of
 from graphc.loopir import Argument, Buffer, Loop, Plan, Requirement, Result, Step
 from graphc.schedule.anchor import choose_anchors
 from graphc.schedule.columns import split_columns
 from graphc.schedule.elements import buffer_name
 from graphc.schedule.fuse import Fusion
-from graphc.schedule.group import is_scan
 from graphc.schedule.memory import place_temporaries
 from graphc.schedule.results import separate_results
 from graphc.schedule.split import split_reductions
@@ -43,18 +42,17 @@ def lower_graph(graph: Graph) -> Plan:
 def _requirements(graph: Graph) -> tuple[Requirement, ...]:
     """Return what shape rules assume of the sizes and the algebra does not prove (a size that must divide another)."""
     found: dict[tuple[Dim, Dim], Requirement] = {}
-    for part in _graphs(graph):
-        for left, right, n in assumed_equalities(part):
-            if left != right:
-                given = ", ".join(str(i.type) for i in n.inputs)
-                found.setdefault((left, right), Requirement(left, right, f"{n.op.name}({given}) [{n.provenance}]"))
+    for left, right, n in assumed_equalities(graph):
+        if left != right:
+            given = ", ".join(str(i.type) for i in n.inputs)
+            found.setdefault((left, right), Requirement(left, right, f"{n.op.name}({given}) [{n.provenance}]"))
     return tuple(found.values())
 
 
 def _graphs(graph: Graph) -> Iterator[Graph]:
     """Yield a graph and the bodies of the recurrences in it, in theirs too."""
     yield graph
-    for body in dict.fromkeys(n.attrs["body"] for n in graph.nodes if is_scan(n)):
+    for body in dict.fromkeys(n.attrs["body"] for n in graph.nodes if body_of(n) is not None):
         yield from _graphs(body)
 
 

@@ -18,7 +18,7 @@ def place_temporaries(
     """Return the buffers, temporaries with their slots, and the bytes of the arena.
 
     `depths[name]` is how many loops are around the program that a temporary belongs to. One that belongs to a loop's
-    body lives within an iteration; others that a loop uses live as long as it runs.
+    body lives within an iteration, where threads wait for each other; others that a loop uses live as long as it runs.
     """
     lifetimes = _Lifetimes(depths)
     lifetimes.add(steps, 0)
@@ -50,7 +50,8 @@ class _Lifetimes:
                     start = self._phase
                     names = self.add(step.steps, depth + 1)
                     for name in names:
-                        if self._depths.get(name, 0) <= depth:
+                        # Where threads run rows on their own, they are in different iterations at a time.
+                        if self._depths.get(name, 0) <= depth or step.rows is not None:
                             self._use(name, start)
                             self._use(name, self._phase)
             used |= names

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphc.graph import Graph, Node, Op, TensorType, apply
+from graphc.graph import Graph, Node, Op, TensorType, apply, body_of
 from graphc.loopir import Expr
-from graphc.schedule.group import is_scan
 
 
 def _infer(t: TensorType, *, position: int) -> TensorType:
@@ -32,7 +31,11 @@ def separate_results(graph: Graph) -> Graph:
     roots: list[Node] = []
     outputs = len(graph.outputs)
     for position, root in enumerate(graph.roots):
-        if root.op.kind == "source" or root in seen or (is_scan(root) and not _is_stored(root, position < outputs)):
+        if (
+            root.op.kind == "source"
+            or root in seen
+            or (body_of(root) is not None and not _is_stored(root, position < outputs))
+        ):
             root = copy_of(root, position)
         seen.add(root)
         roots.append(root)
@@ -41,8 +44,11 @@ def separate_results(graph: Graph) -> Graph:
 
 
 def _is_stored(n: Node, is_output: bool) -> bool:
-    """Tell whether a loop can store a recurrence's result where it is wanted: in the order of its steps."""
-    return is_output and n.attrs["value"] is not None and n.attrs["value"] not in n.attrs["body"].inputs
+    """Tell whether n can be stored where it is wanted; of recurrences, outputs in the order of their steps can."""
+    body = body_of(n)
+    if body is None:
+        return True
+    return is_output and n.attrs["value"] is not None and n.attrs["value"] not in body.inputs
 
 
 def copy_of(n: Node, position: int) -> Node:

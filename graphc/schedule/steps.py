@@ -6,27 +6,27 @@ import heapq
 
 from graphc import dtypes
 from graphc.graph import Node
-from graphc.loopir import Launch, Loop, Origin, Step
+from graphc.loopir import Launch, Loop, Origin, Step, independent_rows
 from graphc.schedule.cost import group_work, node_work
 from graphc.schedule.elements import Elements
 from graphc.schedule.fuse import Fusion
 from graphc.schedule.group import Group
 from graphc.schedule.kernels import BuiltKernel, build_kernel
-from graphc.schedule.scan import Recurrence, add_recurrence, body_program, start_kernels
+from graphc.schedule.scan import LoopPlan, body_program, plan_loop, start_kernels
 from graphc.schedule.storage import Storage
 from graphc.schedule.structured import build_structured
 from graphc.symbolic import Dim, add, multiply
 
 
 def lower_steps(fusion: Fusion, storage: Storage) -> tuple[Step, ...]:
-    """Return the steps of the groups; adds what recurrences need to the storage."""
-    recurrences = {g: add_recurrence(g, fusion.elements, storage) for g in fusion.groups if g.kind == "scan"}
+    """Return the steps of the groups; adds what loops need to the storage."""
+    loops = {g: plan_loop(g, fusion.elements, storage) for g in fusion.groups if g.kind == "scan"}
     steps: list[Step] = []
     launched: list[Group] = []
     after_loop = False
     for group in _in_order(fusion):
-        if group in recurrences:
-            steps += _loop_steps(recurrences[group], storage)
+        if group in loops:
+            steps += _loop_steps(loops[group], storage)
             launched, after_loop = [], True
             continue
         for position, built in enumerate(_kernels(group, fusion, storage)):
@@ -41,11 +41,12 @@ def lower_steps(fusion: Fusion, storage: Storage) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _loop_steps(recurrence: Recurrence, storage: Storage) -> list[Step]:
-    """Return the loop of a recurrence, behind the copies that it needs."""
-    starts = start_kernels(recurrence, storage)
-    copies = [_launch(built, storage, n.type.size, True) for built, (_, _, n) in zip(starts, recurrence.starts)]
-    return [*copies, Loop(recurrence.symbol, recurrence.length, lower_steps(*body_program(recurrence, storage)))]
+def _loop_steps(loop: LoopPlan, storage: Storage) -> list[Step]:
+    """Return the loop of a loop, behind the copies that it needs."""
+    starts = start_kernels(loop, storage)
+    copies = [_launch(built, storage, n.type.size, True) for built, (_, _, n) in zip(starts, loop.starts)]
+    body = lower_steps(*body_program(loop, storage))
+    return [*copies, Loop(loop.symbol, loop.length, body, independent_rows(body))]
 
 
 def _kernels(group: Group, fusion: Fusion, storage: Storage) -> list[BuiltKernel]:
