@@ -13,12 +13,9 @@ from graphc.keras.backend.common import (
     set_image_dim_ordering,
 )
 from graphc.keras.backend.control import (
-    foldl,
-    foldr,
     gradients,
     in_test_phase,
     in_train_phase,
-    map_fn,
     stop_gradient,
     switch,
 )
@@ -102,6 +99,7 @@ from graphc.keras.backend.elementwise import (
 from graphc.keras.backend.function import Function, function, print_tensor
 from graphc.keras.backend.index import gather, in_top_k, one_hot, scatter_add, take_along_axis, top_k
 from graphc.keras.backend.linalg import batch_dot, dot, matmul, tensordot, transpose
+from graphc.keras.backend.loops import foldl, foldr, map_fn, rnn
 from graphc.keras.backend.nn import (
     bias_add,
     dropout,
@@ -223,30 +221,31 @@ from graphc.keras.backend.variables import (
 )
 
 __all__ = [
-    "Function", "Tensor", "Variable", "abs", "absolute", "add", "all", "any", "arange", "arccos", "arcsin", "arctan",
-    "arctan2", "argmax", "argmin", "backend", "batch_dot", "batch_flatten", "batch_get_value", "batch_normalization",
-    "batch_set_value", "bias_add", "binary_crossentropy", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor",
-    "broadcast_to", "cast", "cast_to_floatx", "categorical_crossentropy", "ceil", "clear_session", "clip",
-    "concatenate", "constant", "conv1d", "conv2d", "conv2d_transpose", "conv3d", "conv3d_transpose", "cos", "cosh",
-    "count_params", "cumprod", "cumsum", "depthwise_conv2d", "divide", "dot", "dropout", "dtype", "elu", "epsilon",
-    "equal", "erf", "erfinv", "eval", "exp", "expand_dims", "expm1", "eye", "flatten", "flip", "floatx", "floor",
-    "floor_divide", "foldl", "foldr", "full", "full_like", "function", "gather", "gelu", "get_uid", "get_value",
-    "get_variable_shape", "gradients", "greater", "greater_equal", "hard_sigmoid", "identity", "image_data_format",
-    "image_dim_ordering", "in_test_phase", "in_top_k", "in_train_phase", "int_shape", "is_keras_tensor",
-    "is_placeholder", "is_sparse", "is_tensor", "is_variable", "isfinite", "isinf", "isnan", "l2_normalize",
-    "leaky_relu", "learning_phase", "left_shift", "less", "less_equal", "local_conv1d", "local_conv2d", "log",
-    "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp",
-    "manual_variable_initialization", "map_fn", "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis",
-    "moving_average_update", "multiply", "name_scope", "ndim", "negative", "normalize_batch_in_training",
-    "normalize_data_format", "not_equal", "one_hot", "ones", "ones_like", "pad", "permute_dimensions", "placeholder",
-    "pool1d", "pool2d", "pool3d", "pow", "power", "print_tensor", "prod", "random_bernoulli", "random_binomial",
-    "random_normal", "random_normal_variable", "random_truncated_normal", "random_uniform", "random_uniform_variable",
-    "reciprocal", "relu", "remainder", "repeat", "repeat_elements", "reset_uids", "reshape", "resize_images",
-    "resize_volumes", "reverse", "right_shift", "rint", "round", "rsqrt", "scatter_add", "selu", "separable_conv1d",
-    "separable_conv2d", "set_epsilon", "set_floatx", "set_image_data_format", "set_image_dim_ordering",
-    "set_learning_phase", "set_value", "shape", "sigmoid", "sign", "sin", "sinh", "slice", "softmax", "softplus",
-    "softsign", "sparse_categorical_crossentropy", "spatial_2d_padding", "spatial_3d_padding", "split", "sqrt",
-    "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes", "swish", "switch",
-    "take_along_axis", "tan", "tanh", "temporal_padding", "tensordot", "tile", "to_dense", "top_k", "transpose",
-    "truncated_normal", "update", "update_add", "update_sub", "var", "variable", "where", "zeros", "zeros_like",
+    "Function", "Tensor", "Variable", "abs", "absolute", "add", "all", "any", "arange", "arccos", "arcsin",
+    "arctan", "arctan2", "argmax", "argmin", "backend", "batch_dot", "batch_flatten", "batch_get_value",
+    "batch_normalization", "batch_set_value", "bias_add", "binary_crossentropy", "bitwise_and", "bitwise_not",
+    "bitwise_or", "bitwise_xor", "broadcast_to", "cast", "cast_to_floatx", "categorical_crossentropy", "ceil",
+    "clear_session", "clip", "concatenate", "constant", "conv1d", "conv2d", "conv2d_transpose", "conv3d",
+    "conv3d_transpose", "cos", "cosh", "count_params", "cumprod", "cumsum", "depthwise_conv2d", "divide", "dot",
+    "dropout", "dtype", "elu", "epsilon", "equal", "erf", "erfinv", "eval", "exp", "expand_dims", "expm1", "eye",
+    "flatten", "flip", "floatx", "floor", "floor_divide", "foldl", "foldr", "full", "full_like", "function",
+    "gather", "gelu", "get_uid", "get_value", "get_variable_shape", "gradients", "greater", "greater_equal",
+    "hard_sigmoid", "identity", "image_data_format", "image_dim_ordering", "in_test_phase", "in_top_k",
+    "in_train_phase", "int_shape", "is_keras_tensor", "is_placeholder", "is_sparse", "is_tensor", "is_variable",
+    "isfinite", "isinf", "isnan", "l2_normalize", "leaky_relu", "learning_phase", "left_shift", "less",
+    "less_equal", "local_conv1d", "local_conv2d", "log", "log1p", "log_softmax", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "logsumexp", "manual_variable_initialization", "map_fn", "matmul", "max",
+    "maximum", "mean", "min", "minimum", "moveaxis", "moving_average_update", "multiply", "name_scope", "ndim",
+    "negative", "normalize_batch_in_training", "normalize_data_format", "not_equal", "one_hot", "ones", "ones_like",
+    "pad", "permute_dimensions", "placeholder", "pool1d", "pool2d", "pool3d", "pow", "power", "print_tensor",
+    "prod", "random_bernoulli", "random_binomial", "random_normal", "random_normal_variable",
+    "random_truncated_normal", "random_uniform", "random_uniform_variable", "reciprocal", "relu", "remainder",
+    "repeat", "repeat_elements", "reset_uids", "reshape", "resize_images", "resize_volumes", "reverse",
+    "right_shift", "rint", "rnn", "round", "rsqrt", "scatter_add", "selu", "separable_conv1d", "separable_conv2d",
+    "set_epsilon", "set_floatx", "set_image_data_format", "set_image_dim_ordering", "set_learning_phase",
+    "set_value", "shape", "sigmoid", "sign", "sin", "sinh", "slice", "softmax", "softplus", "softsign",
+    "sparse_categorical_crossentropy", "spatial_2d_padding", "spatial_3d_padding", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes", "swish", "switch", "take_along_axis",
+    "tan", "tanh", "temporal_padding", "tensordot", "tile", "to_dense", "top_k", "transpose", "truncated_normal",
+    "update", "update_add", "update_sub", "var", "variable", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import graphc
@@ -83,32 +82,3 @@ def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
 def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:
     """Return `x` in test and `alt` in training; functions of nothing are called."""
     return in_train_phase(alt, x, training)
-
-
-def _rows(elems: Any) -> list[Any]:
-    if isinstance(elems, (list, tuple)):
-        return list(zip(*(_rows(e) for e in elems)))
-    return list(Tensor(as_node(elems)))
-
-
-def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype: str | None = None) -> Tensor:
-    """Return fn(row), stacked, for each row of the first axis (of known size); a tuple gives tuples of rows."""
-    results = [as_node(fn(row)) for row in _rows(elems)]
-    return Tensor(ops.stack(results if dtype is None else [ops.cast(r, dtype) for r in results], 0), name)
-
-
-def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
-    """Return fn(...fn(fn(initializer, row 0), row 1)...); the first row starts where there is no initializer."""
-    return _fold(fn, _rows(elems), initializer)
-
-
-def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
-    """Return `foldl` from the last row to the first."""
-    return _fold(fn, _rows(elems)[::-1], initializer)
-
-
-def _fold(fn: Callable[[Any, Any], Any], rows: Sequence[Any], initializer: Any) -> Any:
-    result, rest = (rows[0], rows[1:]) if initializer is None else (initializer, rows)
-    for row in rest:
-        result = fn(result, row)
-    return result

@@ -38,6 +38,7 @@ from graphc.keras.layers.convolutional import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from graphc.keras.layers.convolutional_recurrent import ConvLSTM2D, ConvLSTM2DCell, ConvRNN2D
 from graphc.keras.layers.core import (
     Activation,
     ActivityRegularization,
@@ -53,6 +54,7 @@ from graphc.keras.layers.core import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
+from graphc.keras.layers.cudnn_recurrent import CuDNNGRU, CuDNNLSTM
 from graphc.keras.layers.embeddings import Embedding
 from graphc.keras.layers.local import LocallyConnected1D, LocallyConnected2D
 from graphc.keras.layers.merge import (
@@ -101,7 +103,17 @@ from graphc.keras.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from graphc.keras.layers.wrappers import TimeDistributed, Wrapper
+from graphc.keras.layers.recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    GRUCell,
+    LSTMCell,
+    SimpleRNN,
+    SimpleRNNCell,
+    StackedRNNCells,
+)
+from graphc.keras.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 from graphc.keras.legacy.layers import (
     Highway,
     MaxoutDense,
@@ -113,6 +125,9 @@ from graphc.keras.legacy.layers import (
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -129,12 +144,16 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv2D",
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM2D",
+    "ConvLSTM2DCell",
+    "ConvRNN2D",
     "Convolution1D",
     "Convolution2D",
     "Convolution2DTranspose",
@@ -143,6 +162,8 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CuDNNGRU",
+    "CuDNNLSTM",
     "Deconv2D",
     "Deconv3D",
     "Deconvolution2D",
@@ -153,6 +174,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -171,6 +193,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LeakyReLU",
@@ -199,10 +222,13 @@ __all__ = [
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "StackedRNNCells",
     "Subtract",
     "ThresholdedReLU",
     "TimeDistributed",

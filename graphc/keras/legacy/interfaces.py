@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.keras.legacy.renaming import generate_legacy_interface, raise_duplicate_arg_error
+from graphc.keras.legacy.renaming import Rewritten, generate_legacy_interface, raise_duplicate_arg_error
 from graphc.keras.utils.location import located, warn
 
 __all__ = ["generate_legacy_interface", "raise_duplicate_arg_error"]
-
-Rewritten = tuple[tuple[Any, ...], dict[str, Any], list[tuple[str, str]]]
 
 _KERNEL = [
     ("init", "kernel_initializer"),

@@ -12,7 +12,9 @@ from graphc.errors import DTypeError
 from graphc.keras.utils.location import located, warn
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-Rewrite = Callable[[tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any], list[tuple[str, str]]]]
+# The arguments, and the (new, old) names that were replaced.
+Rewritten = tuple[tuple[Any, ...], dict[str, Any], list[tuple[str, str]]]
+Rewrite = Callable[[tuple[Any, ...], dict[str, Any]], Rewritten]
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.keras.legacy.renaming import Rewrite, generate_legacy_interface
+from graphc.keras.legacy.renaming import Rewrite, Rewritten, generate_legacy_interface
 from graphc.keras.utils.location import located
 
-Rewritten = tuple[tuple[Any, ...], dict[str, Any], list[tuple[str, str]]]
-
-_FORMAT = {"dim_ordering": {"tf": "channels_last", "th": "channels_first", "default": None}}
+FORMAT = {"dim_ordering": {"tf": "channels_last", "th": "channels_first", "default": None}}
 _BIAS = [("b_regularizer", "bias_regularizer"), ("b_constraint", "bias_constraint"), ("bias", "use_bias")]
 _KERNEL = [
     ("init", "kernel_initializer"),
@@ -18,7 +16,7 @@ _KERNEL = [
     ("W_constraint", "kernel_constraint"),
     *_BIAS,
 ]
-_WINDOW = [
+WINDOW = [
     ("nb_filter", "filters"),
     ("subsample", "strides"),
     ("border_mode", "padding"),
@@ -48,7 +46,9 @@ def _gather_kernel_size(*old: str) -> Rewrite:
     return rewrite
 
 
-def _after(first: Rewrite, second: Rewrite) -> Rewrite:
+def after(first: Rewrite, second: Rewrite) -> Rewrite:
+    """Return a rewriter that does one after the other."""
+
     def rewrite(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
         args, kwargs, replaced = first(args, kwargs)
         args, kwargs, more = second(args, kwargs)
@@ -57,7 +57,7 @@ def _after(first: Rewrite, second: Rewrite) -> Rewrite:
     return rewrite
 
 
-def _gather_input_shape(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
+def gather_input_shape(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
     """`input_dim` and `input_length` of layers of sequences are the input's shape."""
     if "input_dim" not in kwargs:
         return args, kwargs, []
@@ -99,26 +99,26 @@ def _pair_padding(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
     return args[:1], kwargs, [("((top, bottom), (left, right))", old)]
 
 
-_gather_rows_and_columns = _gather_kernel_size("nb_row", "nb_col")
+gather_rows_and_columns = _gather_kernel_size("nb_row", "nb_col")
 _LENGTHS = [("filter_length", "kernel_size"), ("subsample_length", "strides")]
 
 legacy_conv1d_support = generate_legacy_interface(
-    ["filters", "kernel_size"], [*_WINDOW, *_LENGTHS, *_KERNEL], _gather_input_shape, _FORMAT
+    ["filters", "kernel_size"], [*WINDOW, *_LENGTHS, *_KERNEL], gather_input_shape, FORMAT
 )
 legacy_conv2d_support = generate_legacy_interface(
-    ["filters", "kernel_size"], [*_WINDOW, *_KERNEL], _gather_rows_and_columns, _FORMAT
+    ["filters", "kernel_size"], [*WINDOW, *_KERNEL], gather_rows_and_columns, FORMAT
 )
 legacy_conv3d_support = generate_legacy_interface(
     ["filters", "kernel_size"],
-    [*_WINDOW, *_KERNEL],
+    [*WINDOW, *_KERNEL],
     _gather_kernel_size("kernel_dim1", "kernel_dim2", "kernel_dim3"),
-    _FORMAT,
+    FORMAT,
 )
 legacy_deconv2d_support = generate_legacy_interface(
-    ["filters", "kernel_size"], [*_WINDOW, *_KERNEL], _after(_drop_output_shape, _gather_rows_and_columns), _FORMAT
+    ["filters", "kernel_size"], [*WINDOW, *_KERNEL], after(_drop_output_shape, gather_rows_and_columns), FORMAT
 )
 legacy_separable_conv2d_support = generate_legacy_interface(
-    ["filters", "kernel_size"], [*_WINDOW, *_BIAS], _after(_separate_init, _gather_rows_and_columns), _FORMAT
+    ["filters", "kernel_size"], [*WINDOW, *_BIAS], after(_separate_init, gather_rows_and_columns), FORMAT
 )
 legacy_local1d_support = legacy_conv1d_support
 legacy_local2d_support = legacy_conv2d_support
@@ -129,21 +129,21 @@ legacy_pooling1d_support = generate_legacy_interface(
 legacy_poolingNd_support = generate_legacy_interface(
     ["pool_size", "strides", "padding"],
     [("border_mode", "padding"), ("dim_ordering", "data_format")],
-    value_conversions=_FORMAT,
+    value_conversions=FORMAT,
 )
 legacy_global_pooling_support = generate_legacy_interface(
-    None, [("dim_ordering", "data_format")], value_conversions=_FORMAT
+    None, [("dim_ordering", "data_format")], value_conversions=FORMAT
 )
 legacy_upsampling1d_support = generate_legacy_interface(["size"], [("length", "size")])
 legacy_upsamplingNd_support = generate_legacy_interface(
-    ["size"], [("dim_ordering", "data_format")], value_conversions=_FORMAT
+    ["size"], [("dim_ordering", "data_format")], value_conversions=FORMAT
 )
 legacy_croppingNd_support = generate_legacy_interface(
-    ["cropping"], [("dim_ordering", "data_format")], value_conversions=_FORMAT
+    ["cropping"], [("dim_ordering", "data_format")], value_conversions=FORMAT
 )
 legacy_zeropadding2d_support = generate_legacy_interface(
-    ["padding"], [("dim_ordering", "data_format")], _pair_padding, _FORMAT
+    ["padding"], [("dim_ordering", "data_format")], _pair_padding, FORMAT
 )
 legacy_zeropadding3d_support = generate_legacy_interface(
-    ["padding"], [("dim_ordering", "data_format")], value_conversions=_FORMAT
+    ["padding"], [("dim_ordering", "data_format")], value_conversions=FORMAT
 )

@@ -1,0 +1,101 @@
+"""SimpleRNN, GRU, LSTM: recurrent layers of one cell; and Keras's module path of all recurrent layers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from graphc.keras import regularizers
+from graphc.keras.engine.base_layer import BASE_ARGUMENTS
+from graphc.keras.layers.rnn import RNN
+from graphc.keras.layers.rnn_cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
+from graphc.keras.layers.stacked_cells import StackedRNNCells
+from graphc.keras.legacy.recurrent import legacy_recurrent_support
+
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell", "StackedRNNCells"]
+
+
+class RNNOfCell(RNN):
+    """An RNN that makes its cell, of class `cell_class`: it takes the arguments of both, and has the cell's options.
+
+    `activity_regularizer` is a penalty of the outputs.
+    """
+
+    cell_class: Any = RecurrentCell
+
+    def __init__(self, *size: Any, activity_regularizer: Any = None, **kwargs: Any) -> None:
+        options = {name: kwargs.pop(name) for name in list(kwargs) if name in _options(self.cell_class)}
+        cell = self.cell_class(*size, name=kwargs.get("name"), **options)
+        super().__init__(cell, **kwargs)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an option of the cell."""
+        if name in _options(type(self).cell_class):
+            return getattr(self.cell, name)
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        config = super().get_config()
+        del config["cell"]
+        options = {k: v for k, v in self.cell.get_config().items() if k not in BASE_ARGUMENTS}
+        return {**config, **options, "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:  # type: ignore[override]
+        """Return a new layer from the result of `get_config()`."""
+        return cls(**config)
+
+
+def _options(cell_class: Any) -> frozenset[str]:
+    """Return the names of a cell's own arguments, those of the classes it comes from included."""
+    found: set[str] = set()
+    for base in cell_class.__mro__[: cell_class.__mro__.index(RecurrentCell) + 1]:
+        found |= set(inspect.signature(base.__init__).parameters)
+    return frozenset(found - {"self", "kwargs"})
+
+
+class SimpleRNN(RNNOfCell):
+    """`SimpleRNNCell` over the steps of (batch, steps, features): h' = activation(x W + b + h U).
+
+    Arguments: `units`, then by keyword those of the cell and of RNN. Weights: kernel (features, units),
+    recurrent_kernel (units, units), bias (units,).
+    """
+
+    cell_class = SimpleRNNCell
+
+    @legacy_recurrent_support
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units, **kwargs)
+
+
+class GRU(RNNOfCell):
+    """`GRUCell` over the steps of (batch, steps, features): gated recurrent units.
+
+    Arguments: `units`, then by keyword those of the cell (`recurrent_activation`, `reset_after`, ...) and of RNN.
+    Weights: kernel (features, 3 * units), recurrent_kernel (units, 3 * units), bias (3 * units,), with `reset_after`
+    (2, 3 * units); gates in the order z, r, h.
+    """
+
+    cell_class = GRUCell
+
+    @legacy_recurrent_support
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units, **kwargs)
+
+
+class LSTM(RNNOfCell):
+    """`LSTMCell` over the steps of (batch, steps, features): long short-term memory. The states are h and c.
+
+    Arguments: `units`, then by keyword those of the cell (`recurrent_activation`, `unit_forget_bias`, ...) and of RNN.
+    Weights: kernel (features, 4 * units), recurrent_kernel (units, 4 * units), bias (4 * units,); gates in the order
+    i, f, c, o.
+    """
+
+    cell_class = LSTMCell
+
+    @legacy_recurrent_support
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units, **kwargs)
