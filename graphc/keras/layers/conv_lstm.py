@@ -21,17 +21,25 @@ class ConvRNN2D(RNN):
     """An RNN over sequences of images, (batch, steps, rows, columns, channels) or channels before the rows.
 
     The cell has the options of a convolution (`kernel_size`, `strides`, `padding`, `dilation_rate`, `data_format`,
-    `filters`); its states are images of the size of its output. Raises GraphError for a list of cells and for `unroll`.
+    `filters`); its states are images of the size of its output.
+    Raises UnsuitedError for a list of cells and for `unroll`.
     """
 
     rank = 5
 
-    def __init__(self, cell: Any, *arguments: Any, **kwargs: Any) -> None:
-        if isinstance(cell, (list, tuple)):
-            raise GraphError(located(f"{type(self).__name__} takes one cell, not a list of them"))
-        super().__init__(cell, *arguments, **kwargs)
-        if self.unroll:
-            raise NotUnrolledError(located(f"layer {self.name}: a recurrent layer of images is not unrolled"))
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if unroll or isinstance(cell, (list, tuple)):
+            raise UnsuitedError(located(f"{type(self).__name__} is not unrolled, and takes one cell"))
+        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
 
     def _output_shape_of_step(self, input_shape: Any) -> Shape:
         return self._image_shape(input_shape, self.cell.filters)
@@ -56,8 +64,8 @@ class ConvRNN2D(RNN):
         return [K.zeros_like(states[0]) for _ in state_sizes(self.cell)]
 
 
-class NotUnrolledError(GraphError, TypeError):
-    """A layer that cannot write its steps one by one was asked to."""
+class UnsuitedError(GraphError, TypeError):
+    """A recurrent layer of images was asked for what only other recurrent layers do."""
 
 
 class ConvLSTM2DCell(LSTMCell):
@@ -67,6 +75,8 @@ class ConvLSTM2DCell(LSTMCell):
     its size. States and output (batch, rows, columns, filters) or channels first. Weights: kernel (*kernel_size,
     channels, 4 * filters), recurrent_kernel (*kernel_size, filters, 4 * filters), bias (4 * filters,).
     """
+
+    withheld = frozenset({"units", "implementation"})
 
     def __init__(
         self,
@@ -150,4 +160,4 @@ class ConvLSTM2D(RNNOfCell, ConvRNN2D):
 
     @legacy_convlstm2d_support
     def __init__(self, filters: int, kernel_size: Any, **kwargs: Any) -> None:
-        super().__init__(filters, kernel_size, **kwargs)
+        super().__init__(filters=filters, kernel_size=kernel_size, **kwargs)

@@ -11,23 +11,29 @@ from graphc.keras.layers.recurrent import RNNOfCell
 from graphc.keras.layers.rnn_cells import GRUCell, LSTMCell, RecurrentCell
 from graphc.keras.utils.location import located
 
-# What cuDNN leaves no choice of.
-FIXED = frozenset(
-    {"activation", "recurrent_activation", "use_bias", "dropout", "recurrent_dropout", "implementation", "reset_after"}
-)
 
-
-class _CuDNNCell(RecurrentCell):
+class CuDNNCell(RecurrentCell):
     """A cell whose weights are as cuDNN has them.
 
     Each gate's kernel is in the other memory order, its recurrent kernel transposed, and there are two biases, of the
     inputs and of the state, one after the other.
     """
 
+    withheld = frozenset(
+        {
+            "activation",
+            "recurrent_activation",
+            "use_bias",
+            "dropout",
+            "recurrent_dropout",
+            "implementation",
+            "reset_after",
+        }
+    )
     choices: dict[str, Any]
 
     def __init__(self, units: int, **kwargs: Any) -> None:
-        fixed = sorted({*kwargs} & FIXED)
+        fixed = sorted(self.withheld.intersection(kwargs))
         if fixed:
             raise TypeError(located(f"the arguments {fixed} are not free in a layer of cuDNN"))
         super().__init__(units, **self.choices, **kwargs)
@@ -50,10 +56,10 @@ class _CuDNNCell(RecurrentCell):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {name: value for name, value in super().get_config().items() if name not in FIXED}
+        return {name: value for name, value in super().get_config().items() if name not in self.withheld}
 
 
-class CuDNNGRUCell(_CuDNNCell, GRUCell):
+class CuDNNGRUCell(CuDNNCell, GRUCell):
     """A `GRUCell` with `reset_after`, `tanh` and `sigmoid`."""
 
     choices = {"recurrent_activation": "sigmoid", "reset_after": True}
@@ -62,7 +68,7 @@ class CuDNNGRUCell(_CuDNNCell, GRUCell):
         return K.reshape(bias, (2, self.gates * self.units))
 
 
-class CuDNNLSTMCell(_CuDNNCell, LSTMCell):
+class CuDNNLSTMCell(CuDNNCell, LSTMCell):
     """An `LSTMCell` with `tanh` and `sigmoid`."""
 
     choices = {"recurrent_activation": "sigmoid"}
@@ -75,11 +81,13 @@ class CuDNNLSTMCell(_CuDNNCell, LSTMCell):
         return K.concatenate([self.bias_initializer((self.gates * self.units,)), single])
 
 
-class _CuDNNRNN(RNNOfCell):
+class CuDNNRNN(RNNOfCell):
     """What CuDNNGRU and CuDNNLSTM share: they take no masks, and are not unrolled."""
 
-    def __init__(self, units: int, **kwargs: Any) -> None:
-        super().__init__(units, **kwargs)
+    cell_class = CuDNNCell
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.supports_masking = False
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
@@ -94,13 +102,19 @@ class _CuDNNRNN(RNNOfCell):
         return config
 
 
-class CuDNNGRU(_CuDNNRNN):
+class CuDNNGRU(CuDNNRNN):
     """`GRU` with `reset_after`, "tanh" and "sigmoid", its weights in the layout of cuDNN: bias (6 * units,)."""
 
     cell_class = CuDNNGRUCell
 
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units=units, **kwargs)
 
-class CuDNNLSTM(_CuDNNRNN):
+
+class CuDNNLSTM(CuDNNRNN):
     """`LSTM` with "tanh" and "sigmoid", its weights in the layout of cuDNN: bias (8 * units,)."""
 
     cell_class = CuDNNLSTMCell
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units=units, **kwargs)

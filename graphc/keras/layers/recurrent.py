@@ -8,6 +8,7 @@ from typing import Any
 
 from graphc.keras import regularizers
 from graphc.keras.engine.base_layer import BASE_ARGUMENTS
+from graphc.keras.engine.constructor import constructor_parameters
 from graphc.keras.layers.rnn import RNN
 from graphc.keras.layers.rnn_cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
 from graphc.keras.layers.stacked_cells import StackedRNNCells
@@ -22,17 +23,27 @@ class RNNOfCell(RNN):
     `activity_regularizer` is a penalty of the outputs.
     """
 
-    cell_class: Any = RecurrentCell
+    cell_class: type[RecurrentCell] = RecurrentCell
 
-    def __init__(self, *size: Any, activity_regularizer: Any = None, **kwargs: Any) -> None:
-        options = {name: kwargs.pop(name) for name in list(kwargs) if name in _options(self.cell_class)}
-        cell = self.cell_class(*size, name=kwargs.get("name"), **options)
-        super().__init__(cell, **kwargs)
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Show the arguments that the constructor takes: its own, the cell's, then those of an RNN."""
+        super().__init_subclass__(**kwargs)
+        own = inspect.signature(cls.__init__).parameters
+        taken = constructor_parameters(cls.cell_class) | constructor_parameters(RNNOfCell)
+        hidden = {"cell", *own, *cls.cell_class.withheld}
+        named = [p.replace(kind=p.KEYWORD_ONLY) for name, p in taken.items() if name not in hidden]
+        (rest,) = (p for p in own.values() if p.kind is p.VAR_KEYWORD)
+        first = [p for p in own.values() if p is not rest]
+        vars(cls)["__init__"].__signature__ = inspect.Signature([*first, *named, rest])
+
+    def __init__(self, activity_regularizer: Any = None, **kwargs: Any) -> None:
+        options = {name: kwargs.pop(name) for name in constructor_parameters(self.cell_class) if name in kwargs}
+        super().__init__(self.cell_class(name=kwargs.get("name"), **options), **kwargs)
         self.activity_regularizer = regularizers.get(activity_regularizer)
 
     def __getattr__(self, name: str) -> Any:
         """Return an option of the cell."""
-        if name in _options(type(self).cell_class):
+        if name in constructor_parameters(type(self).cell_class):
             return getattr(self.cell, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
@@ -49,14 +60,6 @@ class RNNOfCell(RNN):
         return cls(**config)
 
 
-def _options(cell_class: Any) -> frozenset[str]:
-    """Return the names of a cell's own arguments, those of the classes it comes from included."""
-    found: set[str] = set()
-    for base in cell_class.__mro__[: cell_class.__mro__.index(RecurrentCell) + 1]:
-        found |= set(inspect.signature(base.__init__).parameters)
-    return frozenset(found - {"self", "kwargs"})
-
-
 class SimpleRNN(RNNOfCell):
     """`SimpleRNNCell` over the steps of (batch, steps, features): h' = activation(x W + b + h U).
 
@@ -68,7 +71,7 @@ class SimpleRNN(RNNOfCell):
 
     @legacy_recurrent_support
     def __init__(self, units: int, **kwargs: Any) -> None:
-        super().__init__(units, **kwargs)
+        super().__init__(units=units, **kwargs)
 
 
 class GRU(RNNOfCell):
@@ -83,7 +86,7 @@ class GRU(RNNOfCell):
 
     @legacy_recurrent_support
     def __init__(self, units: int, **kwargs: Any) -> None:
-        super().__init__(units, **kwargs)
+        super().__init__(units=units, **kwargs)
 
 
 class LSTM(RNNOfCell):
@@ -98,4 +101,4 @@ class LSTM(RNNOfCell):
 
     @legacy_recurrent_support
     def __init__(self, units: int, **kwargs: Any) -> None:
-        super().__init__(units, **kwargs)
+        super().__init__(units=units, **kwargs)

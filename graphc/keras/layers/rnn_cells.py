@@ -21,8 +21,8 @@ class RecurrentCell(Layer):
     """
 
     gates: int
-    # Further options of a cell, in the constructor and in the config.
-    own_options: tuple[str, ...] = ()
+    # Arguments of the classes above that a cell does not offer.
+    withheld: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class RecurrentCell(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        config = {
+        return {
             **super().get_config(),
             "units": self.units,
             "activation": activations.serialize(self.activation),
@@ -147,19 +147,19 @@ class RecurrentCell(Layer):
             "recurrent_dropout": self.recurrent_dropout,
             "implementation": self.implementation,
         }
-        return config
 
 
 class SimpleRNNCell(RecurrentCell):
     """h' = activation(x kernel + bias + h recurrent_kernel). State and output: h (batch, units)."""
 
     gates = 1
+    withheld = frozenset({"implementation"})
 
-    def __init__(self, units: int, **kwargs: Any) -> None:
+    def __init__(self, units: int, activation: Any = "tanh", **kwargs: Any) -> None:
         if "implementation" in kwargs:
             kwargs.pop("implementation")
             warn("SimpleRNN takes no `implementation` any more: remove it.")
-        super().__init__(units, **kwargs)
+        super().__init__(units, activation, **kwargs)
 
     def call(self, inputs: Any, states: Any, training: Any = None) -> Any:
         """Return (output, [new state])."""
@@ -187,9 +187,15 @@ class GRUCell(RecurrentCell):
     gates = 3
 
     def __init__(
-        self, units: int, recurrent_activation: Any = "hard_sigmoid", reset_after: bool = False, **kwargs: Any
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "hard_sigmoid",
+        *,
+        reset_after: bool = False,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(units, **kwargs)
+        super().__init__(units, activation, **kwargs)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = reset_after
 
@@ -236,9 +242,15 @@ class LSTMCell(RecurrentCell):
     gates = 4
 
     def __init__(
-        self, units: int, recurrent_activation: Any = "hard_sigmoid", unit_forget_bias: bool = True, **kwargs: Any
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "hard_sigmoid",
+        *,
+        unit_forget_bias: bool = True,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(units, **kwargs)
+        super().__init__(units, activation, **kwargs)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
         self.state_size = (self.units, self.units)
