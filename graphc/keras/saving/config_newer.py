@@ -164,6 +164,9 @@ class _Converter:
             value = found.pop(name)
             if name in _NEUTRAL or value is None or (name in _USUAL and value == _USUAL[name]):
                 continue
+            if name == "zero_output_for_mask":
+                self._report.add(f"{layer_name}: outputs of masked steps are those of the steps before, not zeros")
+                continue
             raise ModelFileError(
                 f"layer {layer_name} ({class_name}) has {name}={str(value)[:60]}, which Keras 2.2.4 does not have; "
                 "a class of your own in custom_objects can take it"
