@@ -1,12 +1,13 @@
 """House prices by four-fold validation: 13-64-64-1, rmsprop, mean squared error, one sample a step.
 
-    python examples/boston_housing_kfold.py DATA [EPOCHS]
+    python examples/boston_housing_kfold.py [DATA [EPOCHS]]
 
-DATA is Keras's boston_housing.npz.
+DATA is Keras's boston_housing.npz; without it, made-up prices are learnt.
 """
 
 import sys
 
+import example_data
 import numpy as np
 
 from graphc.keras.datasets import boston_housing
@@ -25,9 +26,9 @@ def build_model(features):
     return model
 
 
-def main(data, epochs=80):
+def main(data=None, epochs=80):
     np.random.seed(1337)
-    (x, y), _ = boston_housing.load_data(data)
+    x, y = example_data.houses() if data is None else boston_housing.load_data(data)[0]
     x = (x - x.mean(axis=0)) / x.std(axis=0)
 
     errors = []
@@ -39,9 +40,9 @@ def main(data, epochs=80):
         print(f"fold {fold}: mean absolute error {error:.3f}")
         errors.append(error)
     print(f"mean absolute error {np.mean(errors):.3f}")
+    if np.mean(errors) > 4:
+        sys.exit("the error is above 4")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
     main(*sys.argv[1:])
