@@ -6,7 +6,7 @@ The public names load on first use, so that `import graphc` costs a few millisec
 - `ops`: the operations, by NumPy's names; `gradients(loss, wrt)`: reverse mode;
 - `scan(step, sequences, initials)`: a recurrence;
 - `function(inputs, outputs, updates=None, givens=None)`: compiles;
-- `plot(anything)`: a picture of a graph, a plan or a model; `set_threads(count)`;
+- `plot(anything)`: a picture of a graph, a plan or a model; `set_threads(count)`, `set_conv_precision`;
 - `set_device("cuda")`, `with device("cuda:0")`: where programs run;
 - `keras`: the Keras 2.2.4 front end.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graphc import keras, ops
-    from graphc.compile import function, placeholder, state
+    from graphc.compile import function, placeholder, set_conv_precision, state
     from graphc.grad import gradients
     from graphc.ops import scan
     from graphc.runtime import device, set_device, set_threads
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "__version__", "device", "function", "gradients", "keras", "ops", "placeholder", "plot", "scan", "set_device",
-    "set_threads", "state",
+    "__version__", "device", "function", "gradients", "keras", "ops", "placeholder", "plot", "scan",
+    "set_conv_precision", "set_device", "set_threads", "state",
 ]  # fmt: skip
 
 _MODULES = frozenset({"keras", "ops"})
@@ -40,6 +40,7 @@ _PLACES = {
     "plot": "graphc.viz",
     "device": "graphc.runtime",
     "set_device": "graphc.runtime",
+    "set_conv_precision": "graphc.compile",
     "set_threads": "graphc.runtime",
     "state": "graphc.compile",
 }

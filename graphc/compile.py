@@ -49,6 +49,14 @@ def state(value: object, name: str | None = None, dtype: str | None = None) -> S
     return State(value, name, dtype)
 
 
+def set_conv_precision(precision: str) -> None:
+    """Let convolutions that are compiled from now on round as `exact` or `fast` asks for (GRAPHC_CONV_PRECISION).
+
+    Raises ConfigError for another precision.
+    """
+    config.put("GRAPHC_CONV_PRECISION", precision)
+
+
 def function(
     inputs: Sequence[Node],
     outputs: Node | Sequence[Node],

@@ -30,11 +30,13 @@ _BLOCK = "{ i64, ptr, i32 }"
 def emit_variables(plan: Plan, scratch_bytes: int) -> str:
     """Return the module's variables, its own and those that the loader resolves."""
     dtypes = sorted({r.dtype for r in plan.results} | {a.dtype for a in plan.arguments})
-    outside = ["PyArray_Type", "graphc_threads", "graphc_state_lock", *(f"graphc_dtype_{name}" for name in dtypes)]
+    shared = ("PyArray_Type", "graphc_threads", "graphc_state_lock", "graphc_state_version")
+    outside = [*shared, *(f"graphc_dtype_{name}" for name in dtypes)]
     return (
         "".join(f"@{name} = external global i8\n" for name in outside)
         + f"@graphc_buffers = global [{len(plan.buffers) + 2} x ptr] zeroinitializer, align 64\n"
         + "@graphc_single = global i8 0\n"
+        + "@graphc_prepared = internal global i64 -1\n"
         + f"@graphc_scratch = constant i64 {scratch_bytes}\n"
         + f"@graphc_block = global {_BLOCK} zeroinitializer, align 64\n"
     )
@@ -149,7 +151,7 @@ def _fail(f: FunctionBuilder, results: Sequence[str]) -> None:
 
 def _fill_buffers(f: FunctionBuilder, plan: Plan, buffers: str, arrays: Sequence[str], results: Sequence[str]) -> None:
     """Write the addresses of all buffers but the temporaries."""
-    if any(b.role in ("state", "constant") for b in plan.buffers):
+    if any(b.role in ("state", "constant", "kept") for b in plan.buffers):
         source, count = ("ptr", "@graphc_buffers"), ("i64", 8 * len(plan.buffers))
         f.call("void", "llvm.memcpy.p0.p0.i64", [("ptr align 64", buffers), source, count, ("i1", "false")])
     owners = {argument.buffer: array for argument, array in zip(plan.arguments, arrays)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import threading
 from collections.abc import Callable
@@ -46,14 +47,16 @@ class State:
 
     `default_update`, where set, maps the state's node to its next value; `graphc.function` adds that update to
     every program that reads the state (random counters advance so). `lock`, one for all states, is held while a
-    value is read or replaced; the runtime puts the lock that compiled programs take in its place. Programs of the CPU
-    read and write `storage` in place: it is never replaced. Where a device holds a copy that may be newer, `mirror`
-    is it; `is_shared` tells that programs of the CPU use the storage unasked.
+    value is read or replaced, and `version`, a number, changes where one is replaced: what programs keep from call to
+    call depends on it. The runtime puts those that compiled programs use in their place. Programs of the CPU read and
+    write `storage` in place: it is never replaced. Where a device holds a copy that may be newer, `mirror` is it;
+    `is_shared` tells that programs of the CPU use the storage unasked.
     """
 
     __slots__ = ("__weakref__", "default_update", "identity", "is_shared", "mirror", "name", "node", "storage")
 
     lock: ClassVar[AbstractContextManager[Any]] = threading.Lock()
+    version: ClassVar[ctypes.c_int64] = ctypes.c_int64(0)
 
     def __init__(
         self,
@@ -97,6 +100,7 @@ class State:
             self.storage[...] = converted
             if self.mirror is not None:
                 self.mirror.replaced()
+            self.version.value += 1
 
     def __repr__(self) -> str:
         return f"<State {self.name}: {self.node.type}>"

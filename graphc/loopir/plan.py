@@ -12,7 +12,7 @@ import numpy as np
 from graphc.loopir.nodes import Kernel
 from graphc.symbolic import Dim, Symbol
 
-Role = Literal["input", "output", "state", "temporary", "constant"]
+Role = Literal["input", "output", "state", "temporary", "constant", "kept"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,6 +163,8 @@ class Plan:
 
     `sizes` are the run-time dims; each is bound from the first axis of an argument that is that bare symbol.
     `arena` is the number of bytes of temporaries. `steps` run in order. `requirements` must hold for a call.
+    The first `prepared` steps are launches that compute the buffers of role kept from states and constants alone: a
+    target may leave them out in a call before which no state has changed since the last one.
     """
 
     sizes: tuple[Symbol, ...]
@@ -172,6 +174,7 @@ class Plan:
     steps: tuple[Step, ...]
     arena: Dim
     requirements: tuple[Requirement, ...] = ()
+    prepared: int = 0
 
     def buffer(self, name: str) -> Buffer:
         """Return the buffer of this name."""

@@ -334,6 +334,8 @@ def _plan_problems(plan: Plan) -> list[str]:
     for b in plan.buffers:
         if b.role == "constant" and (b.value is None or b.value.size != b.size):
             problems.append(f"constant {b.name} has no value of its size")
+        if b.role == "kept" and not isinstance(b.size, int):
+            problems.append(f"kept {b.name} is of run-time size")
         if b.role == "state" and b.source is None:
             problems.append(f"state {b.name} has no source")
     expected_roles = [(a.buffer, a.dtype, "input") for a in plan.arguments]

@@ -178,6 +178,7 @@ from graphc.ops.windows import (
     spread_windows,
     windows,
 )
+from graphc.ops.winograd import winograd_convolution
 
 __all__ = [
     "absolute", "add", "add_n", "all", "any", "arange", "arccos", "arcsin", "arctan", "arctan2", "argmax", "argmin",
@@ -194,6 +195,6 @@ __all__ = [
     "right_shift", "rint", "round", "rsqrt", "scan", "scatter_add", "selu", "sigmoid", "sigmoid_cross_entropy", "sign",
     "sin", "sinh", "slice", "softmax", "softmax_cross_entropy", "softplus", "softsign", "split", "spread_windows",
     "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "sum_to", "swapaxes", "swish",
-    "take_along_axis", "tan", "tanh", "tensordot", "tile", "top_k", "transpose", "var", "where", "windows", "zeros",
-    "zeros_like",
+    "take_along_axis", "tan", "tanh", "tensordot", "tile", "top_k", "transpose", "var", "where", "windows",
+    "winograd_convolution", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -30,14 +30,14 @@ Sample: TypeAlias = "Callable[[np.random.Generator], tuple[tuple[Any, ...], Attr
 Accepts: TypeAlias = Literal["any", "number", "float", "integer", "bool"]
 P = ParamSpec("P")
 
-_RULES = {"infer", "ref", "grad", "lower", "samples"}
+_RULES = {"infer", "ref", "grad", "lower", "together", "samples"}
 
 
 class Primitive:
     """Base of classes whose functions are the rules of one op; the class is a namespace and is never instantiated.
 
-    The docstring is the op's contract; `infer`, `ref`, `grad`, `lower` and `samples` are as in `graph.Op`. The record
-    is `op`. Raises GraphError at import for a rule that is missing or that no op has.
+    The docstring is the op's contract; `infer`, `ref`, `grad`, `lower`, `together` and `samples` are as in `graph.Op`.
+    The record is `op`. Raises GraphError at import for a rule that is missing or that no op has.
     """
 
     op: ClassVar[Op]

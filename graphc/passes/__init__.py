@@ -13,6 +13,7 @@ from graphc.passes.simplify_algebra import simplify_algebra
 from graphc.passes.sink_transposes import sink_transposes
 from graphc.passes.stabilise import stabilise
 from graphc.passes.unify_dims import unify_dims
+from graphc.passes.use_winograd import use_winograd
 
 PIPELINE: tuple[Pass, ...] = (
     unify_dims,  # first: every later pass compares dims
@@ -22,6 +23,7 @@ PIPELINE: tuple[Pass, ...] = (
     expand_composites,  # from here on only primitives, which the scheduler knows
     sink_transposes,  # layouts: what channels_first wraps around each layer meets its opposite
     simplify_algebra,  # also cleans what gradients and the bodies of composites left
+    use_winograd,  # once padding and windows are what they will be
     eliminate_dead_code,  # updates that came to nothing
 )
 """The passes of every compilation, in order. CSE is not among them: equal nodes are one object."""
@@ -36,4 +38,5 @@ __all__ = [
     "PIPELINE", "Pass", "PassRecord", "PassReport", "Rewrite", "Watch", "canonicalise", "eliminate_dead_code",
     "expand_composites", "fold_constants", "run_passes", "run_pipeline", "simplify_algebra", "sink_transposes",
     "stabilise", "unify_dims",
+    "use_winograd",
 ]  # fmt: skip

@@ -58,7 +58,7 @@ class Binding:
             if b.role == "temporary":
                 assert b.slot is not None
                 places[b.name] = symbolic.evaluate(b.slot, self.sizes)
-            elif b.role in ("input", "output"):
+            elif b.role in ("input", "output", "kept"):
                 places[b.name] = total
                 total += _aligned(symbolic.evaluate(b.size, self.sizes) * dtypes.itemsize(b.dtype))
         return places, total

@@ -54,6 +54,7 @@ class DeviceCopy:
         if self._is_ahead and state is not None:
             self.device.copy_out(state.storage, self.address)
             self.device.wait()
+            state.version.value += 1
             self._is_ahead = False
 
     def replaced(self) -> None:

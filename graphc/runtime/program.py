@@ -13,7 +13,7 @@ from graphc import dtypes
 from graphc.loopir import Plan, has_epoch
 from graphc.runtime.arguments import Array, convert_arguments
 from graphc.runtime.protocol import LoadedCode
-from graphc.runtime.symbols import state_lock
+from graphc.runtime.symbols import state_lock, state_version
 
 _ALIGNMENT = 64
 _METH_FASTCALL = 0x0080
@@ -38,14 +38,16 @@ _definitions: list[_MethodDefinition] = []
 class Program:
     """A plan's code in memory. Called as a function it converts its arguments first, then runs the native entry.
 
-    `buffers` are the addresses of the plan's buffers, in which states and constants are filled in; `epoch` runs an
-    epoch's request, where the plan can.
+    `buffers` are the addresses of the plan's buffers, in which states, constants and what is kept are filled in;
+    `epoch` runs an epoch's request, where the plan can.
     """
 
     def __init__(self, plan: Plan, code: LoadedCode, name: str, single: bool) -> None:
         self.plan, self.code, self.name = plan, code, name
         self.single = single and len(plan.results) == 1
-        self._fixed = {i: _fixed_memory(b) for i, b in enumerate(plan.buffers) if b.role in ("state", "constant")}
+        self._fixed = {
+            i: _fixed_memory(b) for i, b in enumerate(plan.buffers) if b.role in ("state", "constant", "kept")
+        }
         words = (ctypes.c_int64 * (len(plan.buffers) + 2)).from_address(code.address("graphc_buffers"))
         self.buffers: Array = np.frombuffer(memoryview(words), np.int64)
         for position, memory in self._fixed.items():
@@ -86,11 +88,11 @@ class Program:
 
 
 def take_state_lock(plan: Plan) -> None:
-    """Make the lock of states the one that compiled programs take."""
+    """Make the lock and the version of states those that compiled programs use."""
     for b in plan.buffers:
         if b.role == "state":
             # States are one class.
-            type(b.source).lock = state_lock()
+            type(b.source).lock, type(b.source).version = state_lock(), state_version()
             return
 
 
@@ -102,10 +104,12 @@ def _epoch_function(plan: Plan, code: LoadedCode) -> Callable[[int], int] | None
 
 
 def _fixed_memory(buffer: Any) -> Array:
-    """Return the array of a state or constant: the state's own, a constant's aligned copy."""
+    """Return the array of a state, a constant or a kept value: the state's own, a constant's aligned copy."""
     if buffer.role == "state":
         storage: Array = buffer.source.share_storage()
         return storage
+    if buffer.role == "kept":
+        return aligned_bytes(buffer.size * dtypes.itemsize(buffer.dtype))
     value = np.ascontiguousarray(buffer.value, dtypes.numpy_dtype(buffer.dtype))
     memory = aligned_bytes(value.nbytes)
     memory[:] = value.reshape(-1).view(np.uint8)

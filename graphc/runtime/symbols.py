@@ -1,7 +1,7 @@
 """What generated code may call or read from outside its module: one table of names and addresses.
 
-The Python and NumPy entries are the C API that the native entry uses; the others are libc, libgomp and the two pieces
-of memory that all programs share: the number of threads and the lock of the states.
+The Python and NumPy entries are the C API that the native entry uses; the others are libc, libgomp and the pieces
+of memory that all programs share: the number of threads, the lock of the states and their version.
 """
 
 from __future__ import annotations
@@ -69,6 +69,12 @@ def state_lock() -> StateLock:
 
 
 @functools.cache
+def state_version() -> ctypes.c_int64:
+    """Return the word of memory that changes whenever a state does; it is read and written under the states' lock."""
+    return ctypes.c_int64(0)
+
+
+@functools.cache
 def _gomp() -> ctypes.CDLL | None:
     """Return libgomp, which runs the threads; None where the system has none."""
     given = os.environ.get("GOMP_SPINCOUNT")
@@ -128,6 +134,7 @@ def addresses() -> dict[str, int]:
     table |= {f"graphc_dtype_{name}": id(row.numpy) for name, row in dtypes.TABLE.items()}
     table["graphc_threads"] = ctypes.addressof(_thread_word())
     table["graphc_state_lock"] = state_lock().address
+    table["graphc_state_version"] = ctypes.addressof(state_version())
     return table
 
 

@@ -46,7 +46,12 @@ def choose_anchors(graph: Graph) -> Elements:
                 if not elements.is_read(operand) and not is_readable(operand, elements):
                     anchored.add(_seen_through_views(operand, elements, is_readable))
             anchored.add(n)
-        elif n.op.kind == "reduction" or n in anchored or _is_worth_keeping(n, cost[n], count[n], consumers):
+        elif (
+            n.op.kind == "reduction"
+            or n.op.together is not None
+            or n in anchored
+            or _is_worth_keeping(n, cost[n], count[n], consumers)
+        ):
             anchored.add(n)
     return elements
 

@@ -98,6 +98,9 @@ class Fusion:
             if folds_last_axes(n):
                 return Group(number, "rows", kept_dims(n), folded_dims(n))
             return Group(number, "loops", kept_dims(n))
+        if n.op.together is not None:
+            steps = tuple(step for step, d in zip(n.op.together(n), n.shape) if d != 1)
+            return Group(number, "loops", squeezed(n.shape), steps=steps)
         return Group(number, "loops", squeezed(n.shape))
 
     def _start(self, n: Node) -> Group:
@@ -123,7 +126,7 @@ class Fusion:
 
     def _candidates(self, n: Node) -> Iterator[Group]:
         """Yield groups worth joining: producers' first (the latest of them), then readers of the same buffers."""
-        if n.op.kind in ("structured", "contraction"):
+        if n.op.kind in ("structured", "contraction") or n.op.together is not None:
             return
         buffers = [load.buffer for load in self.sources_of(n)]
         producers = {self.home[self._named[b]] for b in buffers if b in self._named}
@@ -167,6 +170,8 @@ class Fusion:
     def _with_loops_for(self, group: Group, n: Node) -> Group | None:
         """Return the group (or what it would become) if its loops can compute n."""
         shape = squeezed(n.shape)
+        if group.steps:
+            return group if shape == group.domain and n.op.kind != "reduction" else None
         if n.op.kind == "reduction":
             if not folds_last_axes(n):
                 return None

@@ -24,6 +24,9 @@ class Group:
     `domain` that share a kernel, the others their epilogue. structured: one node with a template of its own.
     scan: the results of one recurrence, which a loop computes. `unfused` tells why the first member did not join
     the kernels that compute what it reads.
+
+    `steps` of a kernel of loops tell how many elements along each axis of `domain` an iteration computes (none: one
+    of each); `position` is then where the element is that is being written out.
     """
 
     number: int
@@ -32,11 +35,13 @@ class Group:
     inner: tuple[Dim, ...] = ()
     members: list[Node] = field(default_factory=list)
     unfused: list[str] = field(default_factory=list)
+    steps: tuple[int, ...] = ()
+    position: tuple[Dim, ...] | None = None
 
     @property
     def outer_symbols(self) -> tuple[Dim, ...]:
-        """The loop variables over `domain`."""
-        return loop_symbols(self.domain, "i")
+        """The loop variables over `domain`, or what stands for them."""
+        return loop_symbols(self.domain, "i") if self.position is None else self.position
 
     @property
     def inner_symbols(self) -> tuple[Dim, ...]:

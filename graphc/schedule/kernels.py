@@ -23,6 +23,7 @@ from graphc.schedule.contract import KERNEL_DTYPES, contraction_kernel, describe
 from graphc.schedule.elements import Elements, as_symbol, buffer_name, loads, loop_symbols
 from graphc.schedule.group import Group, folded_dims, label
 from graphc.schedule.rewrite import Loops, Rewriter, collapse, dims_of
+from graphc.schedule.unroll import unrolled_loops
 from graphc.symbolic import Dim, Value, atoms, symbols
 
 
@@ -48,6 +49,9 @@ def build_kernel(group: Group, elements: Elements, places: Places) -> BuiltKerne
     """Return the kernel of a group that is not structured."""
     if group.kind == "contract" and group.members[0].dtype in KERNEL_DTYPES:
         return _contract_kernel(group, elements, places)
+    if group.steps:
+        body = unrolled_loops(group, lambda element: _flat_statements(element, elements, places))
+        return _named(body, places, label(group))
     statements = _row_statements(group, elements, places) if group.inner else _flat_statements(group, elements, places)
     return loop_kernel(statements, outer_loops(group), inner_loops(group), places, label(group))
 
@@ -78,6 +82,11 @@ def loop_kernel(statements: Sequence[Statement], outer: Loops, inner: Loops, pla
     for depth, (variable, extent) in enumerate(reversed(outer)):
         vector = depth == 0 and not inner
         body = (For(variable, extent, body, parallel=depth == len(outer) - 1, vector=vector),)
+    return _named(body, places, name)
+
+
+def _named(body: tuple[Statement, ...], places: Places, name: str) -> BuiltKernel:
+    """Return the kernel of a body, with canonical names."""
     naming = _Naming(body, places)
     kernel = LoopKernel(naming.parameters, naming.sizes, tuple(map(naming.rewriter.statement, body)), name)
     return BuiltKernel(kernel, naming.arguments)

@@ -11,6 +11,11 @@ from graphc.schedule.anchor import choose_anchors
 from graphc.schedule.columns import split_columns
 from graphc.schedule.elements import buffer_name
 from graphc.schedule.fuse import Fusion
+<<<<<<< HEAD
+=======
+from graphc.schedule.group import is_scan
+from graphc.schedule.keep import keep_prepared
+>>>>>>> 390bbe9 (Winograd for 3 x 3 convolutions; what follows from states alone is kept from call to call; set_conv_precision)
 from graphc.schedule.memory import place_temporaries
 from graphc.schedule.results import separate_results
 from graphc.schedule.split import split_reductions
@@ -28,7 +33,8 @@ def lower_graph(graph: Graph) -> Plan:
     fusion = Fusion(graph, choose_anchors(graph))
     storage = choose_storage(graph, fusion)
     steps = lower_steps(fusion, storage)
-    buffers, arena = place_temporaries(storage.buffers, storage.depths, steps)
+    kept, steps, prepared = keep_prepared(storage.buffers, steps)
+    buffers, arena = place_temporaries(kept, storage.depths, steps)
     arguments = tuple(
         Argument(storage.read[buffer_name(n)], n.attrs["name"], n.shape, n.dtype, str(n.provenance))
         for n in graph.inputs
@@ -36,7 +42,7 @@ def lower_graph(graph: Graph) -> Plan:
     results = tuple(Result(f"out{i}", n.shape, n.dtype) for i, n in enumerate(graph.outputs))
     sizes = _sizes(graph, arguments, buffers, steps)
     requirements = _requirements(graph)
-    return Plan(sizes, buffers, arguments, results, steps, arena, requirements)
+    return Plan(sizes, buffers, arguments, results, steps, arena, requirements, prepared)
 
 
 def _requirements(graph: Graph) -> tuple[Requirement, ...]:
