@@ -11,11 +11,7 @@ from graphc.schedule.anchor import choose_anchors
 from graphc.schedule.columns import split_columns
 from graphc.schedule.elements import buffer_name
 from graphc.schedule.fuse import Fusion
-<<<<<<< HEAD
-=======
-from graphc.schedule.group import is_scan
 from graphc.schedule.keep import keep_prepared
->>>>>>> 390bbe9 (Winograd for 3 x 3 convolutions; what follows from states alone is kept from call to call; set_conv_precision)
 from graphc.schedule.memory import place_temporaries
 from graphc.schedule.results import separate_results
 from graphc.schedule.split import split_reductions
