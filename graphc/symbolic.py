@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Union
 
@@ -25,6 +25,14 @@ class Symbol:
 
     name: str
     extent: Dim | None = None
+    # Symbols are looked up more than anything else while a program is compiled.
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.name, self.extent)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __str__(self) -> str:
         return self.name
@@ -73,24 +81,24 @@ class Polynomial:
     __slots__ = ("_hash", "terms")
 
     terms: dict[Monomial, int]
+    _hash: int | None
 
     def __init__(self, terms: dict[Monomial, int]) -> None:
         self.terms = terms
-        self._hash = hash(frozenset(terms.items()))
+        self._hash = None  # Most are steps on the way to another one, and never looked up.
 
     def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(frozenset(self.terms.items()))
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (
-            isinstance(other, Polynomial) and self._hash == other._hash and self.terms == other.terms
-        )
+        return self is other or (isinstance(other, Polynomial) and self.terms == other.terms)
 
     def __add__(self, other: Dim) -> Dim:
         return add(self, other)
 
-    def __radd__(self, other: Dim) -> Dim:
-        return add(other, self)
+    __radd__ = __add__
 
     def __sub__(self, other: Dim) -> Dim:
         return add(self, multiply(other, -1))
@@ -101,8 +109,7 @@ class Polynomial:
     def __mul__(self, other: Dim) -> Dim:
         return multiply(self, other)
 
-    def __rmul__(self, other: Dim) -> Dim:
-        return multiply(other, self)
+    __rmul__ = __mul__
 
     def __neg__(self) -> Dim:
         return multiply(self, -1)
@@ -161,7 +168,7 @@ def _terms(a: Dim) -> dict[Monomial, int]:
 
 
 def _normal(terms: dict[Monomial, int]) -> Dim:
-    terms = {m: c for m, c in terms.items() if c}
+    terms = {m: c for m, c in terms.items() if c} if 0 in terms.values() else terms
     if not terms:
         return 0
     if len(terms) == 1 and () in terms:
@@ -173,6 +180,8 @@ def add(a: Dim, b: Dim) -> Dim:
     """Return a + b."""
     if isinstance(a, int) and isinstance(b, int):
         return a + b
+    if a == 0 or b == 0:
+        return b if a == 0 else a
     terms = dict(_terms(a))
     for monomial, coefficient in _terms(b).items():
         terms[monomial] = terms.get(monomial, 0) + coefficient
@@ -188,6 +197,10 @@ def multiply(a: Dim, b: Dim) -> Dim:
     """Return a * b."""
     if isinstance(a, int) and isinstance(b, int):
         return a * b
+    if isinstance(b, int):
+        a, b = b, a
+    if isinstance(a, int) and isinstance(b, Polynomial):
+        return b if a == 1 else Polynomial({m: a * c for m, c in b.terms.items()}) if a else 0
     terms: dict[Monomial, int] = {}
     for ma, ca in _terms(a).items():
         for mb, cb in _terms(b).items():
@@ -355,6 +368,7 @@ def divide_exactly(a: Dim, b: Dim) -> Dim | None:
     return quotient if remainder == 0 else None
 
 
+@lru_cache(maxsize=65536)
 def is_nonnegative(a: Dim) -> bool:
     """Tell whether a >= 0 is provable from every atom being nonnegative (dims: at least 1)."""
     if isinstance(a, int):
@@ -429,9 +443,10 @@ def substitute(a: Dim, replacements: Mapping[Symbol, Dim]) -> Dim:
     """Return `a` with symbols replaced, inside divisions too, and simplified again."""
     if isinstance(a, int) or not replacements:
         return a
-    result: Dim = 0
-    for monomial, coefficient in a.terms.items():
-        term: Dim = coefficient
+    kept = {m: c for m, c in a.terms.items() if all(isinstance(x, Symbol) and x not in replacements for x in m)}
+    result = _normal(kept) if len(kept) < len(a.terms) else a
+    for monomial in (m for m in a.terms if m not in kept):
+        term: Dim = a.terms[monomial]
         for atom in monomial:
             term = multiply(term, _substitute_atom(atom, replacements))
         result = add(result, term)
@@ -441,8 +456,7 @@ def substitute(a: Dim, replacements: Mapping[Symbol, Dim]) -> Dim:
 def _substitute_atom(atom: Atom, replacements: Mapping[Symbol, Dim]) -> Dim:
     match atom:
         case Symbol():
-            found = replacements.get(atom)
-            return _of_atom(atom) if found is None else found
+            return replacements[atom] if atom in replacements else _of_atom(atom)
         case FloorDiv(numerator, divisor):
             return floordiv(substitute(numerator, replacements), substitute(divisor, replacements))
         case Modulo(numerator, divisor):
@@ -480,20 +494,7 @@ def _mentions(atom: Atom, variable: Symbol) -> bool:
 
 def evaluate(a: Dim, environment: Mapping[Symbol, int]) -> int:
     """Return the integer that `a` is, given every symbol's value. KeyError where one is missing."""
-    if isinstance(a, int):
-        return a
-    total = 0
-    for monomial, coefficient in a.terms.items():
-        term = coefficient
-        for atom in monomial:
-            match atom:
-                case Symbol():
-                    term *= environment[atom]
-                case FloorDiv(numerator, divisor):
-                    term *= evaluate(numerator, environment) // evaluate(divisor, environment)
-                case Modulo(numerator, divisor):
-                    term *= evaluate(numerator, environment) % evaluate(divisor, environment)
-                case Value():
-                    raise KeyError(f"{atom} is computed by the program")
-        total += term
-    return total
+    found = substitute(a, environment)
+    if not isinstance(found, int):
+        raise KeyError(f"{found} is not known")
+    return found

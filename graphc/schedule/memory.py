@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -74,16 +75,17 @@ def plan_memory(temporaries: Sequence[Buffer], lifetimes: dict[str, tuple[int, i
     `lifetimes[name]` is (first phase written, last phase read), phases being separated by barriers. Sizes may be
     symbolic: a slot is used again where its size is provably enough, the smallest such first.
     """
+    fits = functools.cache(lambda needed, room: is_nonnegative(add(room, -1 * needed)))
     slots: list[_Slot] = []
     chosen: dict[str, int] = {}
     for buffer in sorted(temporaries, key=lambda b: lifetimes[b.name][0]):
         first, last = lifetimes[buffer.name]
         size = multiply(ceildiv(multiply(buffer.size, dtypes.itemsize(buffer.dtype)), ALIGNMENT), ALIGNMENT)
-        fitting = [i for i, s in enumerate(slots) if s.free_from <= first and is_nonnegative(add(s.size, -1 * size))]
+        fitting = [i for i, s in enumerate(slots) if s.free_from <= first and fits(size, s.size)]
         if fitting:
             best = fitting[0]
             for i in fitting[1:]:
-                if is_nonnegative(add(slots[best].size, -1 * slots[i].size)):
+                if fits(slots[i].size, slots[best].size):
                     best = i
         else:
             best = len(slots)

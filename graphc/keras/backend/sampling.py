@@ -8,6 +8,7 @@ starts here from the weights that it started from there (up to the rounding of l
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -52,10 +53,23 @@ def _sample(
     """Return draw * scale + shift; `draw` gives float32 (groups, 4), and group i is for the elements from 4 i."""
     size = math.prod(shape)
     values = np.empty(size, dtypes.numpy_dtype(dtype or floatx()))
-    for start in range(0, size, _CHUNK):
+
+    def fill(start: int) -> None:
         part = values[start : start + _CHUNK]
         drawn = draw(np.arange(start // 4, (start + part.size + 3) // 4)).reshape(-1)[: part.size]
         part[...] = drawn * np.float32(scale) + np.float32(shift)
+
+    starts = range(0, size, _CHUNK)
+    if len(starts) > 1:
+        # Slow to import, and small models do without.
+        from concurrent.futures import ThreadPoolExecutor
+
+        # NumPy lets other threads run while it computes on arrays of this size.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(fill, starts))
+    else:
+        for start in starts:
+            fill(start)
     return values.reshape(tuple(shape))
 
 
@@ -78,12 +92,14 @@ def _first_inside(groups: Array, seed: int, counters: int) -> tuple[Array, Array
     count = np.zeros(len(groups), np.int8)
     # Column by column: a sum along so short an axis takes longer.
     for column in is_inside.T:
+        column &= count < 4
         count += column
     if counters == 1:
         return candidates, count
-    # A stable sort brings the accepted ones to the front, in the order they were drawn in.
-    order = np.argsort(~is_inside, axis=1, kind="stable")[:, :4]
-    return np.take_along_axis(candidates, order, 1), count
+    first = candidates[:, :4].copy()
+    has_four = count == 4
+    first[has_four] = candidates[is_inside & has_four[:, np.newaxis]].reshape(-1, 4)
+    return first, count
 
 
 def _words(counters: Array, seed: int) -> Array:
