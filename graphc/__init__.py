@@ -6,7 +6,8 @@ The public names load on first use, so that `import graphc` costs a few millisec
 - `ops`: the operations, by NumPy's names; `gradients(loss, wrt)`: reverse mode;
 - `scan(step, sequences, initials)`: a recurrence;
 - `function(inputs, outputs, updates=None, givens=None)`: compiles;
-- `plot(anything)`: a picture of a graph, a plan or a model; `set_threads(count)`, `set_conv_precision`;
+- `plot(anything)`: a picture of a graph, a plan or a model; `view(anything, path)`: a page to explore it, down to the
+  assembly; `set_threads(count)`, `set_conv_precision`;
 - `set_device("cuda")`, `with device("cuda:0")`: where programs run;
 - `keras`: the Keras 2.2.4 front end.
 """
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from graphc import keras, ops
     from graphc.compile import function, placeholder, set_conv_precision, state
     from graphc.grad import gradients
+    from graphc.observe import view
     from graphc.ops import scan
     from graphc.runtime import device, set_device, set_threads
     from graphc.viz import plot
@@ -28,7 +30,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "__version__", "device", "function", "gradients", "keras", "ops", "placeholder", "plot", "scan",
-    "set_conv_precision", "set_device", "set_threads", "state",
+    "set_conv_precision", "set_device", "set_threads", "state", "view",
 ]  # fmt: skip
 
 _MODULES = frozenset({"keras", "ops"})
@@ -43,6 +45,7 @@ _PLACES = {
     "set_conv_precision": "graphc.compile",
     "set_threads": "graphc.runtime",
     "state": "graphc.compile",
+    "view": "graphc.observe",
 }
 
 

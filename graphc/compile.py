@@ -27,6 +27,7 @@ from graphc.graph import (
     as_node,
     builder,
     fresh_identity,
+    inheriting,
     substitute,
 )
 from graphc.graph import placeholder as _placeholder
@@ -176,9 +177,10 @@ def _fit_update(state: Node, new: Node) -> Node:
 
 def _with_default_updates(graph: Graph) -> Graph:
     updated = {s for s, _ in graph.updates}
-    extra = tuple(
-        (s, s.attrs["state"].default_update(s))
-        for s in graph.states
-        if s not in updated and s.attrs["state"].default_update is not None
-    )
-    return Graph(graph.inputs, graph.outputs, graph.updates + extra) if extra else graph
+    extra = []
+    for s in graph.states:
+        update = s.attrs["state"].default_update
+        if s not in updated and update is not None:
+            with inheriting(s.provenance):
+                extra.append((s, update(s)))
+    return Graph(graph.inputs, graph.outputs, (*graph.updates, *extra)) if extra else graph

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -151,7 +152,7 @@ def test_summary_takes_modules(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("saved.h5", "saved models cannot be read yet"),
+        ("saved.h5", "cannot read 'saved.h5': no such file"),
         ("empty.py", "has no model at its top level"),
         ("empty.py:what", "has no 'what'"),
         ("empty.py:number", "is a int, not a model"),
@@ -211,6 +212,27 @@ def test_plot_draws_compiled_functions_and_asks_which_of_several(tmp_path: Path)
     assert several.returncode == 1
     assert "has several models: choose one" in several.stderr and "model, second" in several.stderr
     assert not (tmp_path / "g.svg").exists()
+
+
+def test_view_writes_the_page_of_a_script_or_a_saved_model(tmp_path: Path) -> None:
+    script = write(tmp_path, "script.py", MODEL + f"model.save({str(tmp_path / 'net.h5')!r})\n")
+    done = call("view", script, "-o", "page.html", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "page.html\n"), done.stderr
+    assert "<title>net · graphc</title>" in (tmp_path / "page.html").read_text()
+    done = call("view", "net.h5", "--run", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "graphc_view.html\n"), done.stderr
+    missing = call("view", "missing.h5", cwd=tmp_path)
+    assert (missing.returncode, missing.stderr) == (1, "graphc view: cannot read 'missing.h5': no such file\n")
+
+
+def test_profile_tells_where_a_scripts_time_goes(tmp_path: Path) -> None:
+    text = MODEL + "import numpy as np, sys\nmodel.predict(np.ones((4, 7)))\nsys.exit(int(sys.argv[1]))\n"
+    script = write(tmp_path, "script.py", text)
+    done = call("profile", "--json", "profile.json", script, "3", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "predict_function:" in done.stdout and "% roofline" in done.stdout and "second" in done.stdout
+    [found] = json.loads((tmp_path / "profile.json").read_text())
+    assert found["runs"] == 1 and {"first", "second"} <= set(found["layers"])
 
 
 def test_doctor_tells_what_it_finds(tmp_path: Path) -> None:

@@ -24,9 +24,10 @@ ALLOWED = {
     "compile": BASE | COMPILER,
     "viz": BASE | {"graph", "loopir"},
     "keras": BASE | {"public", "ops", "grad", "compile", "graph"},
-    "cli": BASE | {"public", "keras", "viz", "runtime", "codegen", "graph"},
+    "observe": BASE | COMPILER | {"compile", "viz"},
+    "cli": BASE | {"public", "keras", "viz", "runtime", "codegen", "graph", "observe"},
     "__main__": {"cli"},
-    "__init__": {"keras", "ops", "compile", "grad", "runtime", "viz"},
+    "__init__": {"keras", "ops", "compile", "grad", "runtime", "viz", "observe"},
 } | {name: BASE for name in BASE}
 # Third-party packages that only these files may import.
 CONFINED = {"llvmlite": ("codegen/llvm", "runtime/cpu.py"), "cupy": ("runtime/cuda.py",)}

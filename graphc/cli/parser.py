@@ -10,9 +10,11 @@ import graphc
 from graphc.cli.audit import audit
 from graphc.cli.doctor import doctor
 from graphc.cli.plot import plot
+from graphc.cli.profile import profile
 from graphc.cli.run import run, show_error
 from graphc.cli.summary import summary
 from graphc.cli.target import CommandError
+from graphc.cli.view import view
 
 _TARGET = (
     "a script (path ending in .py) or a module's dotted name, then :NAME for one object in it; "
@@ -57,6 +59,28 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--ops", action="store_true", help="draw a model's operations instead of its layers")
     command.add_argument("--direction", choices=("TB", "LR"), default="TB", help="top to bottom, or left to right")
     command.set_defaults(action=lambda given: plot(given.target, given.output, given.ops, given.direction))
+
+    command = commands.add_parser(
+        "view",
+        help="write a page to explore a model: layers, passes, kernels, LLVM IR, assembly",
+        description="Write one HTML file that needs no network: the model's programs (what predicts and, where it is "
+        "compiled, what trains) as layers, operations, every pass, kernels, loop IR, LLVM IR and assembly.",
+    )
+    command.add_argument("target", metavar="TARGET", help=f"{_TARGET}; or a saved model (.h5, .keras, .json, .yaml)")
+    command.add_argument("-o", "--output", default="graphc_view.html", metavar="FILE", help="default: graphc_view.html")
+    command.add_argument("--run", action="store_true", help="run the programs on random data, for times and bytes")
+    command.set_defaults(action=lambda given: view(given.target, given.output, given.run))
+
+    command = commands.add_parser(
+        "profile",
+        help="run a script and tell where its compiled programs spend their time",
+        description="Run a script as `graphc run` does, its programs built with clocks between their kernels; then "
+        "print, for each program, time, GFLOP/s, GB/s and share of the roofline by kernel, layer and line.",
+    )
+    command.add_argument("--json", metavar="FILE", help="also write the profiles as JSON")
+    command.add_argument("script", help="path of the script")
+    command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="arguments of the script")
+    command.set_defaults(action=lambda given: profile(given.script, given.arguments, given.json))
 
     command = commands.add_parser(
         "audit",

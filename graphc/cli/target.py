@@ -1,4 +1,4 @@
-"""Finding what `summary` and `plot` are about: SCRIPT_OR_MODULE[:NAME]."""
+"""Finding what a command is about: SCRIPT_OR_MODULE[:NAME], or a saved model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def find_objects(target: str, is_wanted: Callable[[Any], bool], what: str) -> di
     """
     place, _, name = target.partition(":")
     if place.endswith(_SAVED_MODELS):
-        raise CommandError(f"'{place}': saved models cannot be read yet; give a script or module that builds the model")
+        return {Path(place).stem: load_saved(place)}
     names = vars(_load(place))
     if name:
         return {name: _named(names, place, name, is_wanted, what)}
@@ -39,6 +39,24 @@ def find_objects(target: str, is_wanted: Callable[[Any], bool], what: str) -> di
             f"'{place}' has no {what} at its top level. If a function builds it, name the function: {place}:NAME"
         )
     return found
+
+
+def load_saved(place: str) -> Any:
+    """Return the model of a file: with its weights, or from its architecture alone (.json, .yaml).
+
+    Raises CommandError where there is no such file.
+    """
+    # Only saved models need Keras.
+    from graphc.keras import models
+
+    path = Path(place)
+    if not path.is_file():
+        raise CommandError(f"cannot read '{place}': no such file")
+    if path.suffix == ".json":
+        return models.model_from_json(path.read_text(encoding="utf-8"))
+    if path.suffix in (".yaml", ".yml"):
+        return models.model_from_yaml(path.read_text(encoding="utf-8"))
+    return models.load_model(place)
 
 
 def _named(names: dict[str, Any], place: str, name: str, is_wanted: Callable[[Any], bool], what: str) -> Any:

@@ -12,7 +12,8 @@ from graphc.graph import Node
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """One application of a rule: its algebra (`x * 1 -> x`), the node it looked at, what it made of it."""
+    """What became of a node. `algebra` is the rule that did it (`x * 1 -> x`); empty where a pass has no rules, or
+    where only the inputs are others."""
 
     algebra: str
     before: Node

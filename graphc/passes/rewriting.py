@@ -93,9 +93,12 @@ def _visit(roots: tuple[Node, ...], match: Rule) -> dict[Node, Node]:
             continue
         rebuilt = n if all(done[i] is i for i in n.inputs) else rebuild(n, tuple(done[i] for i in n.inputs))
         result = None if rebuilt in done else match(rebuilt)
+        if rebuilt is not n:
+            record("", n, rebuilt)
         if result is None:
             done[n] = done.setdefault(rebuilt, rebuilt)
         else:
+            record("", rebuilt, result)
             becomes[n] = result
     return done
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
 from collections import defaultdict
@@ -188,6 +189,8 @@ def clear_profile(plan: Plan, code: LoadedCode) -> None:
 
 # Kept alive, so that what they counted can be told at the end.
 _collected: list[Executable] = []
+# They free their memory while the interpreter still can.
+atexit.register(_collected.clear)
 
 
 def collect(executable: Executable) -> None:

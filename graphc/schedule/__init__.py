@@ -1,5 +1,5 @@
 """Lower: Graph -> Plan. One file a decision."""
 
-from graphc.schedule.lower import lower_graph
+from graphc.schedule.lower import lower_graph, prepare_graph
 
-__all__ = ["lower_graph"]
+__all__ = ["lower_graph", "prepare_graph"]

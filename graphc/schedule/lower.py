@@ -25,7 +25,7 @@ def lower_graph(graph: Graph) -> Plan:
 
     Raises CompileError where a run-time dim is not an axis of an argument.
     """
-    graph = separate_results(split_columns(split_reductions(graph)))
+    graph = prepare_graph(graph)
     fusion = Fusion(graph, choose_anchors(graph))
     storage = choose_storage(graph, fusion)
     steps = lower_steps(fusion, storage)
@@ -39,6 +39,11 @@ def lower_graph(graph: Graph) -> Plan:
     sizes = _sizes(graph, arguments, buffers, steps)
     requirements = _requirements(graph)
     return Plan(sizes, buffers, arguments, results, steps, arena, requirements, prepared)
+
+
+def prepare_graph(graph: Graph) -> Graph:
+    """Return the graph whose nodes the plan's kernels compute: large folds in two, results in memory of their own."""
+    return separate_results(split_columns(split_reductions(graph)))
 
 
 def _requirements(graph: Graph) -> tuple[Requirement, ...]:

@@ -32,7 +32,7 @@ def plot(
         return picture_of_plan(value, title or "plan", direction)
     if is_model(value) and not ops:
         return picture_of_model(value, title, direction, shapes, names)
-    graph = _graph_of(value)
+    graph = graph_of(value)
     if graph is None:
         raise GraphcError(
             f"cannot draw a {type(value).__name__}: give a model, a graph, nodes, a plan or an executable"
@@ -50,7 +50,8 @@ def to_svg(value: Any) -> str:
     return plot(value).svg
 
 
-def _graph_of(value: Any) -> Graph | None:
+def graph_of(value: Any) -> Graph | None:
+    """Return the graph of a graph, a model, what holds one as `.graph`, a node or nodes; None for anything else."""
     if isinstance(value, Graph):
         return value
     if is_model(value):

@@ -43,7 +43,7 @@ class Picture:
         target = Path(path)
         if target.suffix not in (".svg", ".dot", ".gv"):
             raise GraphcError(f"cannot draw '{target.name}': the name must end in .svg, .dot or .gv")
-        _write_atomically(target, self.svg if target.suffix == ".svg" else self.dot)
+        write_atomically(target, self.svg if target.suffix == ".svg" else self.dot)
         return target
 
     def _repr_svg_(self) -> str:
@@ -51,7 +51,8 @@ class Picture:
         return self.svg
 
 
-def _write_atomically(target: Path, text: str) -> None:
+def write_atomically(target: Path, text: str) -> None:
+    """Write a text file that appears whole or not at all."""
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

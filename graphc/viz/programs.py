@@ -11,7 +11,7 @@ from graphc.graph import CONSTANT, PLACEHOLDER, STATE, Graph, Node, shape_text
 from graphc.loopir import Buffer, ContractKernel, Launch, Plan
 from graphc.symbolic import Polynomial
 from graphc.viz.picture import Direction, Picture
-from graphc.viz.shapes import Arrow, Box
+from graphc.viz.shapes import Arrow, Box, Form
 
 # Ops whose arguments may change places: their arrows need no numbers.
 _COMMUTATIVE = frozenset(
@@ -30,23 +30,23 @@ def picture_of_graph(graph: Graph, title: str = "graph", direction: Direction = 
     nodes = [n for n in graph.inputs if n not in set(graph.nodes)] + list(graph.nodes)
     outputs = set(graph.outputs)
     keys = {n: f"n{i}" for i, n in enumerate(nodes)}
-    shown = [n for n in nodes if not _is_inline(n) or n in outputs]
+    shown = [n for n in nodes if not is_inline(n) or n in outputs]
     boxes = [_node_box(n, keys[n], n in outputs) for n in shown]
     arrows = []
     for n in shown:
-        sources = [(i, source) for i, source in enumerate(n.inputs) if not _is_inline(source) or source in outputs]
+        sources = [(i, source) for i, source in enumerate(n.inputs) if not is_inline(source) or source in outputs]
         numbered = len(sources) > 1 and n.op.name not in _COMMUTATIVE
         arrows += [Arrow(keys[source], keys[n], str(i) if numbered else "") for i, source in sources]
     for i, (state, new) in enumerate(graph.updates):
         layer = state.provenance.layer
         boxes.append(Box(f"u{i}", f"{state.attrs['name']} (next)", (str(state.type),), "round", layer))
-        if _is_inline(new) and new not in outputs:
+        if is_inline(new) and new not in outputs:
             boxes.insert(0, _node_box(new, f"v{i}", False))
         arrows.append(Arrow(keys[new] if keys[new] in {b.key for b in boxes} else f"v{i}", f"u{i}", dashed=True))
     return Picture(title, tuple(boxes), tuple(arrows), direction)
 
 
-def _is_inline(n: Node) -> bool:
+def is_inline(n: Node) -> bool:
     """Tell whether the node is a scalar constant, shown in the box of its user."""
     return n.op is CONSTANT and n.rank == 0
 
@@ -67,22 +67,26 @@ def _attribute_text(value: Any) -> str:
 
 
 def _node_box(n: Node, key: str, is_output: bool) -> Box:
-    layer = n.provenance.layer
     note = "\n".join(part for part in (n.op.doc.split("\n")[0], str(n.provenance)) if part)
+    form: Form = "round" if n.op in (PLACEHOLDER, STATE) else "plain" if n.op is CONSTANT else "box"
+    return Box(key, *describe_node(n), form, n.provenance.layer, note, is_output)
+
+
+def describe_node(n: Node) -> tuple[str, tuple[str, ...]]:
+    """Return a node's title and the lines under it: attributes, and last its type."""
     if n.op in (PLACEHOLDER, STATE):
-        return Box(key, n.attrs["name"], (str(n.type),), "round", layer, note, is_output)
+        return n.attrs["name"], (str(n.type),)
     if n.op is CONSTANT:
         scalar = (_scalar_text(n),) if n.rank == 0 else ()
-        return Box(key, "constant", (*scalar, str(n.type)), "plain", layer, note, is_output)
-    inline = [_scalar_text(i) if _is_inline(i) else "·" for i in n.inputs]
+        return "constant", (*scalar, str(n.type))
+    inline = [_scalar_text(i) if is_inline(i) else "·" for i in n.inputs]
     arguments = f"({', '.join(inline)})" if any(text != "·" for text in inline) else ""
     attributes = [
         f"{name}={_attribute_text(value)}"
         for name, value in n.attrs.items()
         if name not in _HIDDEN_ATTRIBUTES and value is not None and value is not False
     ]
-    details = tuple(_short(text) for text in (*attributes, str(n.type)))
-    return Box(key, _short(n.op.name + arguments), details, "box", layer, note, is_output)
+    return _short(n.op.name + arguments), tuple(_short(text) for text in (*attributes, str(n.type)))
 
 
 def picture_of_plan(plan: Plan, title: str = "plan", direction: Direction = "TB") -> Picture:

@@ -76,7 +76,7 @@ def test_bodies_inherit_the_layer_and_the_line() -> None:
     with layer_scope("head"):
         n = ops.softplus(x)
     graph = expand_composites(graph_of((x,), n))
-    assert {m.provenance.layer for m in graph.nodes[1:]} == {"head"}
+    assert {m.provenance.layer for m in graph.nodes[1:] if m.inputs} == {"head"}
     assert "test_passes.py" in format_graph(graph)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc import graph
 from graphc.errors import ExecutionError, GraphError
 from graphc.keras import backend as K
 from graphc.keras import optimizers
@@ -135,7 +136,8 @@ class Model(GeneratorMethods, Network):
         self._require_compiled()
         self._check_trainable_weights_consistency()
         if self.train_function is None:
-            with K.name_scope("training"), K.name_scope(type(self.optimizer).__name__):
+            name = type(self.optimizer).__name__
+            with K.name_scope("training"), K.name_scope(name), graph.layer_scope(name):
                 updates = self.optimizer.get_updates(params=self._collected_trainable_weights, loss=self.total_loss)
             self.train_function = self._make_step("train_function", [*self.updates, *updates, *self.metrics_updates])
 

@@ -1,0 +1,100 @@
+"""tell_story(): how a program came to be, from the graph that was built to its assembly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from graphc import passes, schedule
+from graphc.graph import Graph, Node
+from graphc.guard import guarded_graph
+from graphc.loopir import Kernel, Plan
+from graphc.observe.programs import sizes_of
+from graphc.runtime import Executable, Profile
+from graphc.viz import KernelCode, KernelTime, RewriteStep, Story
+
+
+def tell_story(program: Executable, arrays: Sequence[Any] | None = None, name: str | None = None) -> Story:
+    """Return the story of a program; with arrays for its arguments it is run on them, and the story has times.
+
+    The passes are run once more on the graph as it was built, watched.
+    """
+    profile = None if arrays is None else program.profile(*arrays, seconds=0.5)
+    return Story(
+        name or program.name,
+        tuple(_rewrite_steps(program)),
+        program.plan,
+        _members(program.plan),
+        _code(program),
+        program.report(),
+        sizes_of(program.plan, arrays or ()),
+        () if profile is None else _times(profile),
+    )
+
+
+def _rewrite_steps(program: Executable) -> list[RewriteStep]:
+    start: Graph = guarded_graph(program.built)[0] if program.checked else program.built
+    steps = [RewriteStep("as built", "What the layers and the user's expressions described.", start)]
+
+    def watch(rewrite: passes.Pass, before: Graph, after: Graph, rewrites: list[passes.Rewrite]) -> None:
+        purpose = " ".join((rewrite.__doc__ or "").split("\n\n")[0].split())
+        reasons = {n: r.algebra for r in rewrites if r.algebra for n in (r.before, r.after)}
+        became = {r.before: r.after for r in rewrites}
+        steps.append(RewriteStep(rewrite.__name__, purpose, after, reasons=reasons, became=became))
+
+    report = passes.run_pipeline(start, watch=watch)
+    times = {record.name: record.milliseconds for record in report.records}
+    timed = [replace(step, milliseconds=times.get(step.name, 0.0)) for step in steps]
+    purpose = "What the kernels compute: large folds in two steps, each result in memory of its own."
+    return [*timed, RewriteStep("schedule", purpose, schedule.prepare_graph(program.graph))]
+
+
+def _members(plan: Plan) -> tuple[tuple[Node, ...], ...]:
+    """Return for each launch the nodes it computes: its own, and those written out in place inside them."""
+    kept = {origin.node for launch in plan.launches for origin in launch.origin}
+    result = []
+    for launch in plan.launches:
+        found: dict[Node, None] = {}
+        stack: list[Node] = [origin.node for origin in reversed(launch.origin) if origin.node is not None]
+        while stack:
+            n = stack.pop()
+            if n in found:
+                continue
+            found[n] = None
+            stack += [i for i in n.inputs if i not in kept and i.op.kind != "source"]
+        result.append(tuple(sorted(found, key=lambda n: n.serial)))
+    return tuple(result)
+
+
+def _code(program: Executable) -> dict[Kernel, KernelCode]:
+    """Return the LLVM text and the assembly of each kernel, which are numbered in the order the plan names them."""
+    llvm = dict(re.findall(r"^define [^\n]*@(kernel_\d+)\((.*?\n\})$", program.source("llvm"), re.M | re.S))
+    parts = re.split(r"^(kernel_\d+):", program.source("asm"), flags=re.M)
+    assembly = {name: text.split(".Lfunc_end", 1)[0] for name, text in zip(parts[1::2], parts[2::2])}
+    kernels = list(dict.fromkeys(launch.kernel for launch in program.plan.launches))
+    return {
+        kernel: KernelCode(f"define void @kernel_{i}({llvm.get(f'kernel_{i}', '')}", _readable(assembly, f"kernel_{i}"))
+        for i, kernel in enumerate(kernels)
+    }
+
+
+def _readable(assembly: dict[str, str], name: str) -> str:
+    """Return a function's assembly without directives that tell the assembler nothing of what runs."""
+    lines = assembly.get(name, "").splitlines()
+    kept = [line for line in lines if not re.match(r"\s*\.(cfi_|p2align|size|type|globl|section)", line)]
+    return f"{name}:\n" + "\n".join(line.split("#", 1)[0].rstrip() for line in kept if line.strip())
+
+
+def _times(profile: Profile) -> tuple[KernelTime, ...]:
+    """Return what each launch took in one run of the program; one in a loop ran several times in it."""
+    first = min((k.start for k in profile.kernels), default=0)
+    runs = min((k.runs for k in profile.kernels if k.runs), default=1)
+    return tuple(
+        KernelTime(
+            k.nanoseconds * k.runs / runs, k.start - first, k.operations * k.runs / runs, k.bytes * k.runs / runs,
+            k.roofline,
+        )
+        for k in profile.kernels
+    )  # fmt: skip

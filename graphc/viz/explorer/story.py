@@ -1,0 +1,60 @@
+"""What the explorer tells of one program: plain data, filled in by whoever watched the compilation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graphc.graph import Graph, Node
+from graphc.loopir import Kernel, Plan
+from graphc.symbolic import Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteStep:
+    """The graph after one pass. `reasons` tells for nodes it made or removed which rule did it, `became` what was put
+    in the place of nodes it removed."""
+
+    name: str
+    purpose: str
+    graph: Graph
+    milliseconds: float = 0.0
+    reasons: Mapping[Node, str] = field(default_factory=dict)
+    became: Mapping[Node, Node] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCode:
+    """What became of a kernel: the text of its LLVM function and its assembly."""
+
+    llvm: str
+    assembly: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernelTime:
+    """What one launch took: its time, when it began after the first one, and the part of the roofline it reached."""
+
+    nanoseconds: float
+    start: float
+    operations: float
+    bytes: float
+    roofline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One program. The first of `steps` is the graph as it was built.
+
+    `members` are for each launch of the plan the nodes it computes, those written out in place too. `times` is empty
+    where the program was not run; `sizes` are the run-time sizes that the memory is drawn for.
+    """
+
+    name: str
+    steps: tuple[RewriteStep, ...]
+    plan: Plan
+    members: tuple[tuple[Node, ...], ...]
+    code: Mapping[Kernel, KernelCode]
+    report: str
+    sizes: Mapping[Symbol, int]
+    times: tuple[KernelTime, ...] = ()
