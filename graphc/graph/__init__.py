@@ -28,7 +28,7 @@ from graphc.graph.op import (
 from graphc.graph.printer import format_graph, format_python
 from graphc.graph.provenance import Provenance, inheriting, layer_scope
 from graphc.graph.provenance import current as current_provenance
-from graphc.graph.recurrence import Recurrence, inner_placeholder
+from graphc.graph.recurrence import Recurrence, inner_placeholder, made_of_numbers
 from graphc.graph.state import State, aligned_copy
 from graphc.graph.types import (
     TensorType,
@@ -47,7 +47,7 @@ __all__ = [
     "broadcast_shapes", "builder", "cheapest_to_keep", "constant", "constant_value", "current_provenance", "dims_of",
     "evaluate", "evaluate_node", "evaluate_nodes", "families", "family_key", "format_graph", "format_python",
     "fresh_identity", "inferred_type", "inheriting", "inner_placeholder", "is_constant", "joint_bodies", "layer_scope",
-    "locate", "make_node", "map_bodies", "placeholder", "rebuild", "recording_equalities", "register",
-    "register_builder", "require_at_least", "same_dim", "shape_text", "substitute", "substitute_dims", "symbols_of",
-    "topological_order", "verify_graph",
+    "locate", "made_of_numbers", "make_node", "map_bodies", "placeholder", "rebuild", "recording_equalities",
+    "register", "register_builder", "require_at_least", "same_dim", "shape_text", "substitute", "substitute_dims",
+    "symbols_of", "topological_order", "verify_graph",
 ]  # fmt: skip

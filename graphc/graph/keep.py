@@ -19,17 +19,19 @@ _STREAM = 64.0
 _NEVER = float("inf")
 
 
-def cheapest_to_keep(targets: Iterable[Node], free: Collection[Node]) -> tuple[Node, ...]:
+def cheapest_to_keep(targets: Iterable[Node], free: Collection[Node], fixed: Collection[Node] = ()) -> tuple[Node, ...]:
     """Return the nodes to keep so that the targets can be computed from them: the cheapest cut before the targets.
 
     Keeping a node costs its bytes, computing one again its operations; contractions, recurrences and placeholders are
-    never computed again. Nodes of `free` (a collection to look up in) are kept at no cost.
+    never computed again, nor are nodes of `fixed`. Nodes of `free` are kept at no cost. (Give sets: each node is looked
+    up in them.)
     """
     targets = tuple(dict.fromkeys(targets))
     network = _Network()
     order = topological_order(targets, free)
     for n in order:
-        network.add(_START, _before(n), 0.0 if n in free else recomputing(n))
+        again = _NEVER if n in fixed else recomputing(n)
+        network.add(_START, _before(n), 0.0 if n in free else again)
         network.add(_before(n), _behind(n), 0.0 if n in free else _keeping(n))
         if n not in free:
             for i in n.inputs:

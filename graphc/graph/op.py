@@ -29,6 +29,7 @@ class Op:
     - `lower(n, index, load) -> scalar expression` of the loop IR for one output element (reductions: for one
       element being folded, where `index` is the *input's* index); None for structured ops, whose template
       stands in `schedule`.
+    - `lift(n, inputs) -> node`: n for all positions of one more leading axis at once: some of the inputs have it.
     - `together(n) -> ints`: how many neighbouring elements along each axis should be computed at a time, because they
       share much of their work; None where each element is for itself. Such an op always has a kernel of its own.
     - `expand(*inputs, **attrs) -> Node`: the body of a composite.
@@ -45,6 +46,7 @@ class Op:
     ref: Callable[..., Any] | None = None
     grad: Callable[[Node, Node], tuple[Node | None, ...]] | None = None
     lower: Callable[..., Any] | None = None
+    lift: Callable[[Node, tuple[Node, ...]], Node] | None = None
     together: Callable[[Node], tuple[int, ...]] | None = None
     expand: Callable[..., Node] | None = None
     fold: str | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc.graph.graph import Graph, topological_order
 from graphc.graph.node import Node
-from graphc.graph.op import REGISTRY, apply, fresh_identity, placeholder
+from graphc.graph.op import CONSTANT, REGISTRY, apply, fresh_identity, placeholder
 from graphc.graph.types import TensorType
 from graphc.symbolic import Dim
 
@@ -49,10 +49,12 @@ class Recurrence:
         return self._result(carry=carry, value=None)
 
     def stacked(self, value: Node) -> Node:
-        """Return the values of a node of the body in all steps, by position; of an element, the sequence itself."""
-        if value in self.sequences:
-            return self.sequences[value]
+        """Return the values of a node of the body in all steps, by position."""
         return self._result(carry=None, value=value)
+
+    def all_steps(self, n: Node) -> Node:
+        """Return the same as `stacked`; of an element, the sequence itself."""
+        return self.sequences[n] if n in self.sequences else self.stacked(n)
 
     def _result(self, **which: Any) -> Node:
         inputs = (*self.sequences.values(), *self.carries.values(), *self.others.values())
@@ -69,3 +71,16 @@ class Recurrence:
 def inner_placeholder(type_: TensorType, name: str) -> Node:
     """Return a new placeholder of a body."""
     return placeholder(type_, name, fresh_identity())
+
+
+def made_of_numbers(order: Iterable[Node]) -> set[Node]:
+    """Return the nodes, producers given first, that cost nothing in a body: numbers, and those spread or combined."""
+    found: set[Node] = set()
+    for n in order:
+        if n.op is CONSTANT:
+            is_free = n.attrs["value"].size == 1
+        else:
+            is_free = n.op.kind in ("elementwise", "movement") and all(i in found for i in n.inputs)
+        if is_free:
+            found.add(n)
+    return found

@@ -10,6 +10,7 @@ from graphc import dtypes, ops
 from graphc.graph import Node, Op, TensorType, apply, as_node, constant_value, register
 from graphc.loopir import Call, Expr
 from graphc.ops.define import Array, Operand, Unary, between, binary, builder, operands, promoted, unary
+from graphc.ops.lift import lift_broadcasting
 from graphc.ops.lowering import LoadInput, Position
 
 
@@ -113,6 +114,7 @@ _CAST = register(
         _cast_ref,
         _cast_grad,
         _cast_lower,
+        lift_broadcasting,
         samples=(
             *operands("float", (3, 5), dtype="float32"),
             *operands("any", (3, 5), dtype="int32"),

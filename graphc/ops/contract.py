@@ -16,6 +16,7 @@ from graphc.graph import Node, TensorType, apply, same_dim, shape_text
 from graphc.loopir import Call, Expr
 from graphc.ops.axes import normalize_axis
 from graphc.ops.define import Array, Operand, Primitive, builder, in_compute_dtype, operands, promoted
+from graphc.ops.lift import is_lifted
 from graphc.ops.lowering import LoadInput, Position
 from graphc.symbolic import Dim
 
@@ -89,6 +90,16 @@ class Contract(Primitive, name="contract", kind="contraction", cost=2):
         a_element = load(0, tuple(left[axis] for axis in range(a.rank)))
         b_element = load(1, tuple(right[axis] for axis in range(b.rank)))
         return Call("multiply", (a_element, b_element), n.dtype)
+
+    def lift(n: Node, inputs: tuple[Node, ...]) -> Node:
+        (a, b), rank = inputs, n.inputs[0].rank
+        left, right = (int(is_lifted(x, y)) for x, y in zip(n.inputs, inputs))
+        batch, depth = (tuple((i + left, j + right) for i, j in n.attrs[name]) for name in ("batch", "depth"))
+        if left and right:
+            return contract(a, b, depth, ((0, 0), *batch))
+        # The leading axis is the first of one operand's free axes.
+        rows = len(free_axes(rank, 0, n.attrs["batch"], n.attrs["depth"])) if right else 0
+        return ops.moveaxis(contract(a, b, depth, batch), len(batch) + rows, 0)
 
     samples = (
         *operands("number", (3, 4), (4, 5), batch=(), depth=((1, 0),)),

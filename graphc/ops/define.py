@@ -18,6 +18,7 @@ from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import Node, Op, TensorType, apply, as_node, broadcast_shapes, locate, register, register_builder
 from graphc.loopir import Call, Expr
 from graphc.ops.axes import normalize_axes, normalize_axis
+from graphc.ops.lift import lift_broadcasting
 from graphc.ops.lowering import LoadInput, Position, broadcast_index
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -30,13 +31,13 @@ Sample: TypeAlias = "Callable[[np.random.Generator], tuple[tuple[Any, ...], Attr
 Accepts: TypeAlias = Literal["any", "number", "float", "integer", "bool"]
 P = ParamSpec("P")
 
-_RULES = {"infer", "ref", "grad", "lower", "together", "samples"}
+_RULES = {"infer", "ref", "grad", "lower", "lift", "together", "samples"}
 
 
 class Primitive:
     """Base of classes whose functions are the rules of one op; the class is a namespace and is never instantiated.
 
-    The docstring is the op's contract; `infer`, `ref`, `grad`, `lower`, `together` and `samples` are as in `graph.Op`.
+    The docstring is the op's contract; `infer`, `ref`, `grad`, `lower`, `lift`, `together` and `samples` are as in `graph.Op`.
     The record is `op`. Raises GraphError at import for a rule that is missing or that no op has.
     """
 
@@ -47,6 +48,8 @@ class Primitive:
         unknown = sorted(set(rules) - _RULES)
         if unknown:
             raise GraphError(f"op '{name}' has rules that no op has: {', '.join(unknown)}")
+        if kind == "elementwise":
+            rules.setdefault("lift", lift_broadcasting)
         cls.op = register(Op(name, kind, cls.__doc__ or "", fold=fold, cost=cost, **rules))
 
 
@@ -157,7 +160,7 @@ def elementwise(
     return register(
         Op(
             name, "elementwise", doc, infer, in_compute_dtype(ref), unbroadcast(grad) if grad else None, lower,
-            cost=cost, samples=tuple(samples),
+            lift_broadcasting, cost=cost, samples=tuple(samples),
         )
     )  # fmt: skip
 

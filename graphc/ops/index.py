@@ -16,6 +16,7 @@ from graphc.graph import Node, TensorType, apply, as_node, broadcast_shapes, req
 from graphc.loopir import Expr
 from graphc.ops.axes import as_dim, as_shape, normalize_axes, normalize_axis
 from graphc.ops.define import Array, Operand, Primitive, Sample, builder, operands
+from graphc.ops.lift import is_lifted
 from graphc.ops.lowering import LoadInput, Position, clamped
 from graphc.symbolic import Dim, ceildiv, product
 
@@ -55,6 +56,10 @@ class Slice(Primitive, name="slice", kind="movement"):
 
     def lower(n: Node, index: Position, load: LoadInput) -> Expr:
         return load(0, tuple(start + i * step for start, i, step in zip(n.attrs["starts"], index, n.attrs["steps"])))
+
+    def lift(n: Node, inputs: tuple[Node, ...]) -> Node:
+        x, attrs = inputs[0], n.attrs
+        return slice(x, (0, *attrs["starts"]), (x.shape[0], *attrs["sizes"]), (1, *attrs["steps"]))
 
     samples = (
         *operands("any", (4, 5), starts=(1, 0), sizes=(2, 5), steps=(1, 1)),
@@ -206,6 +211,22 @@ class Gather(Primitive, name="gather", kind="movement"):
         stop = axis + positions.rank
         place = clamped(load(1, index[axis:stop]), x.shape[axis])
         return load(0, (*index[:axis], place, *index[stop:]))
+
+    def lift(n: Node, inputs: tuple[Node, ...]) -> Node:
+        (x, positions), axis = inputs, n.attrs["axis"]
+        if not is_lifted(n.inputs[1], positions):
+            return gather(x, positions, axis + 1)
+        if not is_lifted(n.inputs[0], x):
+            return ops.moveaxis(gather(x, positions, axis), axis, 0)
+        # The entries of both leading axes go together: x as one table, entry after entry.
+        count, size = x.shape[0], x.shape[axis + 1]
+        rows = ops.moveaxis(x, axis + 1, 1)
+        table = ops.reshape(rows, (count * size, *rows.shape[2:]))
+        inside = ops.clip(ops.cast(positions, "int64"), 0, ops.dimension(size) - 1)
+        starts = ops.reshape(ops.arange(count), (count, *(1,) * (positions.rank - 1))) * ops.dimension(size)
+        found = gather(table, inside + starts, 0)
+        before, behind = range(positions.rank, positions.rank + axis), range(positions.rank + axis, found.rank)
+        return ops.transpose(found, (0, *before, *range(1, positions.rank), *behind))
 
     samples = (
         _positions((4, 5), (3,), limit=4, axis=0),

@@ -11,10 +11,11 @@ import numpy as np
 
 from graphc import dtypes, ops, symbolic
 from graphc.errors import DTypeError, ShapeError
-from graphc.graph import Node, TensorType, apply, as_node, same_dim, shape_text
+from graphc.graph import Node, TensorType, apply, as_node, rebuild, same_dim, shape_text
 from graphc.loopir import Call, Expr
 from graphc.ops.axes import as_dim, normalize_axis
 from graphc.ops.define import Array, Operand, Primitive, builder, operands, promoted
+from graphc.ops.lift import leading, repeated
 from graphc.ops.lowering import LoadInput, Position, at_least, both, equal, guarded, less, literal
 from graphc.symbolic import Dim
 
@@ -58,6 +59,10 @@ class Concatenate(Primitive, name="concatenate", kind="movement"):
             result = masked if result is None else Call("where", (less(index[axis], stop), masked, result), n.dtype)
         assert result is not None
         return result
+
+    def lift(n: Node, inputs: tuple[Node, ...]) -> Node:
+        size = leading(n, inputs)
+        return concatenate([repeated(x, y, size) for x, y in zip(n.inputs, inputs)], n.attrs["axis"] + 1)
 
     samples = (
         *operands("any", (3, 5), (2, 5), axis=0),
@@ -150,6 +155,9 @@ class Pad(Primitive, name="pad", kind="movement"):
                 conditions.append(less(source, d))
             position.append(source)
         return guarded(both(*conditions), load(0, tuple(position)), literal(attrs["value"], n.dtype))
+
+    def lift(n: Node, inputs: tuple[Node, ...]) -> Node:
+        return rebuild(n, inputs, {**n.attrs, **{name: (0, *n.attrs[name]) for name in ("low", "high", "interior")}})
 
     samples = (
         *operands("number", (3, 5), low=(1, 0), high=(0, 2), interior=(0, 0), value=0),

@@ -14,6 +14,7 @@ from graphc.graph import Node, TensorType, apply, broadcast_shapes, same_dim, sh
 from graphc.loopir import Call, Expr
 from graphc.ops.axes import normalize_axis
 from graphc.ops.define import Array, Operand, Primitive, builder, in_compute_dtype, operands, promoted
+from graphc.ops.lift import aligned
 from graphc.ops.lowering import LoadInput, Position, broadcast_index
 from graphc.symbolic import product
 
@@ -48,6 +49,9 @@ class Matmul(Primitive, name="matmul", kind="contraction", cost=2):
         left = load(0, (*broadcast_index(x.shape[:-2], tuple(batch)), row, depth))
         right = load(1, (*broadcast_index(y.shape[:-2], tuple(batch)), depth, column))
         return Call("multiply", (left, right), n.dtype)
+
+    def lift(n: Node, inputs: tuple[Node, ...]) -> Node:
+        return matmul(*(aligned(x, y, n.rank) for x, y in zip(n.inputs, inputs)))
 
     samples = (
         *operands("number", (3, 4), (4, 5)),

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphc import ops
 from graphc.errors import ShapeError
-from graphc.graph import Node, Op, TensorType, apply, as_node, register
+from graphc.graph import Node, Op, TensorType, apply, as_node, rebuild, register
 from graphc.loopir import Expr
 from graphc.ops.axes import normalize_axes
 from graphc.ops.define import (
@@ -47,6 +47,10 @@ def _lower(n: Node, index: Position, load: LoadInput) -> Expr:
     return load(0, index)
 
 
+def _lift(n: Node, inputs: tuple[Node, ...]) -> Node:
+    return rebuild(n, inputs, {**n.attrs, "axes": tuple(axis + 1 for axis in n.attrs["axes"])})
+
+
 def _fold(
     name: str,
     doc: str,
@@ -69,7 +73,8 @@ def _fold(
         *operands(accepts, (2, 3, 5), axes=(0, 1, 2), keepdims=False),
         *operands(accepts, (3, 1), axes=(1,), keepdims=False),
     )
-    return register(Op(name, "reduction", doc, infer, in_compute_dtype(ref), grad, _lower, fold=name, samples=samples))
+    rules = infer, in_compute_dtype(ref), grad, _lower, _lift
+    return register(Op(name, "reduction", doc, *rules, fold=name, samples=samples))
 
 
 def _plain(fold: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ from graphc import ops
 from graphc.graph import Node, Op, TensorType, apply, register
 from graphc.ops.axes import normalize_axis
 from graphc.ops.define import Array, Gradient, Operand, builder, in_compute_dtype, operands, promoted
+from graphc.ops.lift import lift_along_axis
 
 
 def _running(name: str, doc: str, accumulate: Callable[..., Any], grad: Gradient) -> Op:
@@ -28,7 +29,8 @@ def _running(name: str, doc: str, accumulate: Callable[..., Any], grad: Gradient
         *operands("float", (4, 1), axis=1, reverse=False),
         *operands("float", (0, 3), axis=0, reverse=False),
     )
-    return register(Op(name, "structured", doc, infer, in_compute_dtype(ref), grad, samples=samples))
+    rules = infer, in_compute_dtype(ref), grad
+    return register(Op(name, "structured", doc, *rules, lift=lift_along_axis, samples=samples))
 
 
 def _cumsum_grad(n: Node, g: Node) -> tuple[Node | None, ...]:

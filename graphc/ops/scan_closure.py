@@ -8,7 +8,6 @@ from typing import Any
 
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import (
-    CONSTANT,
     Node,
     Recurrence,
     TensorType,
@@ -16,6 +15,7 @@ from graphc.graph import (
     as_node,
     current_provenance,
     inner_placeholder,
+    made_of_numbers,
     substitute,
     topological_order,
 )
@@ -122,17 +122,15 @@ class _Closure:
     def close(self, roots: tuple[Node, ...], carries: Iterable[Node]) -> tuple[Node, ...]:
         """Return the roots with everything that they use from outside replaced by inputs of the body."""
         varying = {*self.sequences, *carries, *self.others}
-        free: set[Node] = set()
         replaced: dict[Node, Node] = {}
         order = topological_order(roots)
+        free = made_of_numbers(order)
         for n in order:
             if self._is_draw(n) and n.inputs[0] not in varying:
                 varying.add(n)
                 replaced[n] = self.add_sequence(self._all_draws(n))
             elif n in varying or any(i in varying for i in n.inputs):
                 varying.add(n)
-            elif is_free(n, free):
-                free.add(n)
         used = dict.fromkeys((*roots, *(i for n in order if n in varying and n not in replaced for i in n.inputs)))
         for n in used:
             if n not in varying and n not in free:
@@ -145,10 +143,3 @@ class _Closure:
     def _all_draws(self, n: Node) -> Node:
         """Return the draws of all steps."""
         return apply(n.op, *n.inputs, **{**n.attrs, "shape": (self.length, *n.attrs["shape"])})
-
-
-def is_free(n: Node, free: set[Node]) -> bool:
-    """Tell whether n costs nothing in a body: a number, or made of numbers and dims alone (`free`: those below it)."""
-    if n.op is CONSTANT:
-        return bool(n.attrs["value"].size == 1)
-    return n.op.kind != "source" and all(i in free for i in n.inputs)

@@ -14,6 +14,7 @@ from graphc.graph import Node, TensorType, apply, as_node, broadcast_shapes, sam
 from graphc.loopir import Expr
 from graphc.ops.axes import Shape, as_dim, as_shape, normalize_axes, normalize_axis
 from graphc.ops.define import Array, Operand, Primitive, builder, operands
+from graphc.ops.lift import aligned
 from graphc.ops.lowering import LoadInput, Position, broadcast_index
 from graphc.symbolic import Dim, product
 
@@ -34,6 +35,10 @@ class Reshape(Primitive, name="reshape", kind="movement"):
 
     def lower(n: Node, index: Position, load: LoadInput) -> Expr:
         return load(0, _reshaped_index(n.inputs[0].shape, n.shape, index))
+
+    def lift(n: Node, inputs: tuple[Node, ...]) -> Node:
+        [x] = inputs
+        return reshape(x, (x.shape[0], *n.shape))
 
     samples = (
         *operands("any", (3, 4), shape=(2, 6)),
@@ -134,6 +139,9 @@ class Transpose(Primitive, name="transpose", kind="movement"):
     def lower(n: Node, index: Position, load: LoadInput) -> Expr:
         return load(0, tuple(index[axis] for axis in _inverse(n.attrs["axes"])))
 
+    def lift(n: Node, inputs: tuple[Node, ...]) -> Node:
+        return transpose(inputs[0], (0, *(axis + 1 for axis in n.attrs["axes"])))
+
     samples = (*operands("any", (3, 5), axes=(1, 0)), *operands("float", (2, 3, 5), axes=(2, 0, 1)))
 
 
@@ -189,6 +197,10 @@ class BroadcastTo(Primitive, name="broadcast_to", kind="movement"):
 
     def lower(n: Node, index: Position, load: LoadInput) -> Expr:
         return load(0, broadcast_index(n.inputs[0].shape, index))
+
+    def lift(n: Node, inputs: tuple[Node, ...]) -> Node:
+        x = aligned(n.inputs[0], inputs[0], n.rank)
+        return broadcast_to(x, (x.shape[0], *n.shape))
 
     samples = (
         *operands("any", (5,), shape=(3, 5)),

@@ -19,6 +19,7 @@ from graphc.graph import Node, TensorType, apply, as_node, require_at_least, sam
 from graphc.loopir import Expr
 from graphc.ops.axes import Shape, as_shape
 from graphc.ops.define import Array, Operand, Primitive, builder, operands
+from graphc.ops.lift import lift_rows
 from graphc.ops.lowering import LoadInput, Position, at_least, both, equal, guarded, less, literal
 from graphc.symbolic import Dim
 
@@ -87,6 +88,8 @@ class Windows(Primitive, name="windows", kind="movement"):
         rank = len(n.attrs["sizes"])
         return load(0, (index[0], *_read(index[1:-1], rank, n.attrs["strides"], n.attrs["dilations"]), index[-1]))
 
+    lift = lift_rows
+
     samples = (
         *operands("any", (2, 7, 3), sizes=(4,), strides=(1,), dilations=(1,)),
         *operands("float", (2, 7, 8, 3), sizes=(2, 4), strides=(2, 1), dilations=(1, 2)),
@@ -154,6 +157,8 @@ class SpreadWindows(Primitive, name="spread_windows", kind="movement"):
         here = load(0, (index[0], *position, *index[1 + rank :]))
         return guarded(both(*conditions), here, literal(0, n.dtype))
 
+    lift = lift_rows
+
     samples = (
         *operands("number", (2, 4, 3, 5), shape=(6,), strides=(1,), dilations=(1,)),
         *operands("float", (2, 3, 5, 2, 3, 4), shape=(7, 9), strides=(2, 1), dilations=(1, 2)),
@@ -188,6 +193,8 @@ class CollectWindows(Primitive, name="collect_windows", kind="movement"):
         rank = len(n.attrs["counts"])
         places = _read(index[1:-1], rank, n.attrs["strides"], n.attrs["dilations"])
         return load(0, (index[0], *places, *index[1 + rank :]))
+
+    lift = lift_rows
 
     samples = (
         *operands("number", (2, 6, 3, 5), counts=(4,), strides=(1,), dilations=(1,)),

@@ -6,7 +6,7 @@ from graphc import ops
 from graphc.graph import CONSTANT, Node, rebuild
 from graphc.passes.patterns import is_op
 from graphc.passes.rewriting import Rules
-from graphc.symbolic import is_nonnegative
+from graphc.symbolic import Dim, is_nonnegative
 
 RULES = Rules()
 rule = RULES.rule
@@ -68,6 +68,32 @@ def pad_nothing(n: Node) -> Node | None:
     """pad(x, 0) -> x"""
     widths = (*n.attrs["low"], *n.attrs["high"], *n.attrs["interior"])
     return n.inputs[0] if all(width == 0 for width in widths) else None
+
+
+@rule("add")
+def paddings_that_fit(n: Node) -> Node | None:
+    """pad(x, after) + pad(y, before) + .. -> concatenate(x, y, ..), where each stands where the others are zero"""
+    parts: list[Node] = []
+    waiting = [n]
+    while waiting:
+        part = waiting.pop()
+        if is_op(part, "add"):
+            waiting.extend(part.inputs)
+        elif not is_op(part, "pad") or part.shape != n.shape or part.attrs["value"] != 0 or any(part.attrs["interior"]):
+            return None
+        else:
+            parts.append(part)
+    axes = {axis for part in parts for name in ("low", "high") for axis, d in enumerate(part.attrs[name]) if d != 0}
+    if len(axes) != 1:
+        return None
+    [axis] = axes
+    by_start = {part.attrs["low"][axis]: part.inputs[0] for part in parts}
+    joined: list[Node] = []
+    position: Dim = 0
+    while position in by_start:
+        joined.append(by_start.pop(position))
+        position = position + joined[-1].shape[axis]
+    return ops.concatenate(joined, axis) if position == n.shape[axis] and len(joined) == len(parts) else None
 
 
 @rule("transpose", "reshape", "slice")

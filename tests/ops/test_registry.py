@@ -234,3 +234,32 @@ def test_elementwise_takes_empty_single_and_scalar_operands(case: tuple[Op, int]
     [value], _ = evaluate(graph, small)
     assert value.shape == shape
     close(function(graph.inputs, graph.outputs[0])(*small), value, 1e-10)
+
+
+LIFTED = [case for case in CASES if case[0].lift is not None]
+
+
+@pytest.mark.parametrize("which", ["all", "first", "last"])
+@each(LIFTED)
+def test_lifted_op_does_for_each_position_what_the_op_does(case: tuple[Op, int], which: str) -> None:
+    op, number = case
+    arrays, attrs = sample(op, number)
+    chosen = {"all": range(len(arrays)), "first": range(1), "last": range(len(arrays) - 1, len(arrays))}[which]
+    steps = [list(arrays) for _ in range(7)]
+    for position, step in enumerate(steps):
+        for i in chosen:
+            step[i] = np.roll(arrays[i], position)
+    graph = build(op, arrays, attrs)
+    stacked = [np.stack([step[i] for step in steps]) if i in chosen else a for i, a in enumerate(arrays)]
+    inputs = tuple(placeholder(a.shape, dtypes.canonical(a.dtype)) for a in stacked)
+    assert op.lift is not None
+    lifted = op.lift(graph.outputs[0], inputs)
+    [got], _ = evaluate(Graph(inputs, (lifted,)), stacked)
+    close(got, np.stack([evaluate(graph, step)[0][0] for step in steps]), 1e-12)
+
+
+def test_every_indexed_op_lifts() -> None:
+    without = {
+        op.name for op in OPS if op.kind in ("elementwise", "movement", "reduction", "contraction") and not op.lift
+    }
+    assert without == {"dimension", "iota", "random_bits"}

@@ -88,7 +88,7 @@ def test_dump(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GRAPHC_DUMP", str(tmp_path))
     run_pipeline(example(), "step")
     names = sorted(path.name for path in (tmp_path / "step").iterdir())
-    assert names[0] == "00_input.txt" and "05_expand_composites.txt" in names
+    assert names[0] == "00_input.txt" and "06_expand_composites.txt" in names
     assert "01_unify_dims.txt" not in names
     assert "softplus" in (tmp_path / "step" / "00_input.txt").read_text()
 

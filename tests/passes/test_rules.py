@@ -115,6 +115,7 @@ def algebra_example() -> Graph:
         ops.slice(ops.concatenate([x, y], 1), (0, 5), (batch, 5)),
         ops.concatenate([ops.concatenate([x, one], 1), y], 1),
         nothing,
+        ops.pad(x, [(0, 0), (1, 5)]) + ops.pad(one, [(0, 0), (0, 10)]) + ops.pad(y, [(0, 0), (6, 0)]),
         ops.transpose(ops.broadcast_to(constant(2.5), (batch, 5))),
         ops.exp(zeros) + zeros,
         ops.logical_xor(p, q),
