@@ -41,7 +41,7 @@ def recurrence_cotangents(
     roots = substitute(roots, read)
     starts = {g: finals[c] if c in finals else ops.zeros_like(outer[c]) for c, g in of_new.items()}
     backward = Recurrence(
-        sequences={inner: forward.all_steps(n) for n, inner in read.items()} | dict(values.values()),
+        sequences={inner: forward.stacked(n) for n, inner in read.items()} | dict(values.values()),
         carries=starts | {total: ops.zeros_like(outer[n]) for n, total in sums.items()},
         others=forward.others,
         new=roots[: len(new)],

@@ -49,12 +49,10 @@ class Recurrence:
         return self._result(carry=carry, value=None)
 
     def stacked(self, value: Node) -> Node:
-        """Return the values of a node of the body in all steps, by position."""
+        """Return the values of a node of the body in all steps, by position; of an element, the sequence itself."""
+        if value in self.sequences:
+            return self.sequences[value]
         return self._result(carry=None, value=value)
-
-    def all_steps(self, n: Node) -> Node:
-        """Return the same as `stacked`; of an element, the sequence itself."""
-        return self.sequences[n] if n in self.sequences else self.stacked(n)
 
     def _result(self, **which: Any) -> Node:
         inputs = (*self.sequences.values(), *self.carries.values(), *self.others.values())
