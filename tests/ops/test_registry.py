@@ -259,7 +259,7 @@ def test_lifted_op_does_for_each_position_what_the_op_does(case: tuple[Op, int],
 
 
 def test_every_indexed_op_lifts() -> None:
-    without = {
-        op.name for op in OPS if op.kind in ("elementwise", "movement", "reduction", "contraction") and not op.lift
-    }
-    assert without == {"dimension", "iota", "random_bits"}
+    kinds = ("elementwise", "movement", "reduction", "contraction")
+    without = {op.name for op in OPS if op.kind in kinds and op.lift is None}
+    # Those without operands that change, and those that only a pass behind the rewriting of recurrences makes.
+    assert without == {"dimension", "iota", "random_bits", "winograd_tiles", "winograd_join"}
