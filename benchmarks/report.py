@@ -35,18 +35,26 @@ def rows_of(case: Record, figure: str) -> Iterator[tuple[str, float, float, floa
         yield name, middle, ordered[0], (high - low) / 2 / middle, middle / base
 
 
+Best = tuple[str, float]
+
+
+def best_of(case: Record, figure: str) -> tuple[Best | None, Best | None]:
+    """Return the quickest (contender, median) of the first contender's peer, and of all others; None: there is none."""
+    medians = [(name, middle) for name, middle, *_ in rows_of(case, figure)]
+    own = [entry for entry in medians if entry[0].split()[0] == medians[0][0].split()[0]]
+    others = [entry for entry in medians if entry not in own]
+    ours, theirs = (min(entries, key=lambda entry: entry[1], default=None) for entries in (own, others))
+    return ours, theirs
+
+
 def conclusion(case: Record, figure: str) -> str:
     """Return the line that tells the best other peer's ratio to the best time of the first contender's peer."""
-    medians = {name: middle for name, middle, *_ in rows_of(case, figure)}
-    if not medians:
+    ours, theirs = best_of(case, figure)
+    if ours is None:
         return "not measured"
-    first = next(iter(medians)).split()[0]
-    own = {name: seconds for name, seconds in medians.items() if name.split()[0] == first}
-    others = {name: seconds for name, seconds in medians.items() if name not in own}
-    if not others:
+    if theirs is None:
         return "no peer to compare with"
-    best, ours = min(others, key=lambda name: others[name]), min(own, key=lambda name: own[name])
-    return f"best peer {best}: ratio {others[best] / own[ours]:.2f} to {ours}"
+    return f"best peer {theirs[0]}: ratio {theirs[1] / ours[1]:.2f} to {ours[0]}"
 
 
 def case_text(case: Record) -> str:
@@ -98,6 +106,19 @@ def markdown(results: list[Record]) -> str:
             lines += [f"Left out: {'; '.join(left)}.", ""] if left else []
             lines += [f"Other processes took {case['foreign']:.2f} processors meanwhile.", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def summary(results: list[Record]) -> str:
+    """Return a table with a row for each figure: the first contender's peer at its best, the best other one."""
+    lines = ["| | graphc | best peer | times graphc's |", "|---|---:|---:|---:|"]
+    for case in (case for result in results for case in result["cases"]):
+        for figure in case["figures"]:
+            ours, theirs = best_of(case, figure)
+            if ours is not None and theirs is not None:
+                title = f"{case['title']}; {figure}" if len(case["figures"]) > 1 else case["title"]
+                ratio = _digits(theirs[1] / ours[1])
+                lines.append(f"| {title} | {scaled(ours[1])} | {theirs[0]} {scaled(theirs[1])} | {ratio} |")
+    return "\n".join(lines) + "\n"
 
 
 def _table(case: Record) -> Iterator[str]:

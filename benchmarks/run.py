@@ -7,7 +7,7 @@ Every contender is a process of its own that stays alive; rounds ask them in tur
 a case computes are compared before anything is timed; who disagrees is not timed, and the exit status is 1. A peer
 runs in the interpreter that --peer names for it, else in this one; who cannot be imported is left out, and said.
 `--json` saves after every case; `--report` prints saved results as Markdown, or replaces what stands between the
-markers of a page.
+markers of a page: `benchmarks` all tables, `benchmarks summary` a row for each figure.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from cases import CASES
 from contest import Contest, Settings
 from machine import describe_machine
 from peers import MODULES
-from report import Record, case_text, heading, markdown, versions_of
+from report import Record, case_text, heading, markdown, summary, versions_of
 
-_MARKERS = ("<!-- benchmarks: begin -->", "<!-- benchmarks: end -->")
+_REPORTS = {"benchmarks": markdown, "benchmarks summary": summary}
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -50,18 +50,22 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def write_report(files: list[Path], page: Path | None) -> None:
-    """Print saved results as Markdown, or put them between the markers of a page."""
-    text = markdown([json.loads(file.read_text()) for file in files])
+    """Print saved results as Markdown, or put them, or their summary, between the markers of a page."""
+    results = [json.loads(file.read_text()) for file in files]
     if page is None:
-        print(text, end="")
+        print(markdown(results), end="")
         return
-    begin, end = _MARKERS
-    replaced, count = re.subn(
-        f"{begin}.*{end}", lambda _: f"{begin}\n{text}{end}", page.read_text(), count=1, flags=re.S
-    )
+    text = page.read_text()
+    count = 0
+    for kind, write in _REPORTS.items():
+        begin, end = f"<!-- {kind}: begin -->", f"<!-- {kind}: end -->"
+        if begin in text:
+            made = f"{begin}\n{write(results)}{end}"
+            text, replaced = re.subn(f"{begin}.*{end}", made.replace("\\", r"\\"), text, count=1, flags=re.S)
+            count += replaced
     if count == 0:
-        sys.exit(f"{page} has no markers {begin} ... {end}")
-    page.write_text(replaced)
+        sys.exit(f"{page} has no markers <!-- KIND: begin --> ... <!-- KIND: end --> of {' or '.join(_REPORTS)}")
+    page.write_text(text)
 
 
 def shown_command(arguments: list[str]) -> str:

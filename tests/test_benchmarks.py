@@ -148,6 +148,18 @@ def test_the_report_replaces_what_a_page_has_between_its_markers(tmp_path: Path)
     assert done.returncode == 1 and "has no markers" in done.stderr
 
 
+def test_the_summary_has_the_best_of_each_side(tmp_path: Path) -> None:
+    quick = {"graphc native": [2e-6], "graphc function": [3e-6], "jax": [9e-6], "torch": [8e-6]}
+    alone = record(title="alone", figures={"call": {"graphc": [1e-6]}})
+    (tmp_path / "saved.json").write_text(json.dumps({"cases": [record(figures={"call": quick}), alone]}))
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- benchmarks summary: begin -->\nold\n<!-- benchmarks summary: end -->\nafter\n")
+    done = run("--report", str(tmp_path / "saved.json"), "--into", str(page), cache=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "\n| a toy | 2.00 us | torch 8.00 us | 4.00 |\n<!-- benchmarks summary: end -->\nafter" in page.read_text()
+    assert "old" not in page.read_text() and "alone" not in page.read_text()
+
+
 def test_the_saved_command_does_not_tell_where_files_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     given = ["mlp_step", "--peer", "jax=/a/b/python", "--peer=torch=/x/y", "--json", "/z/results.json"]
     shown = module("run", monkeypatch).shown_command(given)
