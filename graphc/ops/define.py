@@ -37,7 +37,8 @@ _RULES = {"infer", "ref", "grad", "lower", "lift", "together", "samples"}
 class Primitive:
     """Base of classes whose functions are the rules of one op; the class is a namespace and is never instantiated.
 
-    The docstring is the op's contract; the rules are as in `graph.Op`. The record is `op`. Raises GraphError at import for a rule that is missing or that no op has.
+    The docstring is the op's contract; the rules are as in `graph.Op`. The record is `op`.
+    Raises GraphError at import for a rule that is missing or that no op has.
     """
 
     op: ClassVar[Op]

@@ -37,15 +37,13 @@ class Scan(Primitive, name="scan", kind="structured"):
                 f"has {len(types)} inputs, {carries} of them carries; the body takes {len(body.inputs)} and gives "
                 f"{len(body.outputs)} carries and {len(body.updates)} updates"
             )
-        for i, (t, inner) in enumerate(zip(types, body.inputs)):
-            name = f"input {i} of the body ('{inner.attrs['name']}')"
-            if i < sequences:
-                same_dim(_shape_of_sequence(t, name)[0], length, f"the length of the sequence for {name}")
-                t = TensorType(t.shape[1:], t.dtype)
-            _check_same(t, inner.type, name)
         initials = types[sequences : sequences + carries]
+        for i, (t, inner) in enumerate(zip(types, body.inputs)):
+            if i < sequences:
+                t = _element_type(t, length, inner)
+            _check_same(t, inner.type, i, "input")
         for i, (t, new) in enumerate(zip(initials, body.outputs)):
-            _check_same(t, new.type, f"carry {i} after a step")
+            _check_same(t, new.type, i, "output")
         if (carry is None) is (value is None):
             raise ShapeError("gives a carry or the values of an inner node, one of the two")
         if value is not None:
@@ -77,17 +75,22 @@ class Scan(Primitive, name="scan", kind="structured"):
     samples = SAMPLES
 
 
-def _shape_of_sequence(t: TensorType, name: str) -> tuple[Dim, ...]:
+def _element_type(t: TensorType, length: Dim, inner: Node) -> TensorType:
     if t.rank == 0:
-        raise ShapeError(f"the sequence for {name} is a scalar {t.dtype}: it has no axis to go along")
-    return t.shape
+        raise ShapeError(f"the sequence for '{inner.attrs['name']}' is a scalar {t}: it has no axis to go along")
+    if t.shape[0] != length:
+        same_dim(t.shape[0], length, f"the length of the sequence for '{inner.attrs['name']}'")
+    return TensorType(t.shape[1:], t.dtype)
 
 
-def _check_same(given: TensorType, inner: TensorType, name: str) -> None:
+def _check_same(given: TensorType, inner: TensorType, position: int, role: str) -> None:
     """Check that two types are one, dims that may turn out equal being taken as equal."""
+    if given == inner:
+        return
+    text = f"{role} {position} of the body is {inner}, not {given}"
     if given.dtype != inner.dtype:
-        raise DTypeError(f"{name} is {inner}, not {given}")
+        raise DTypeError(text)
     if given.rank != inner.rank:
-        raise ShapeError(f"{name} is {inner}, not {given}")
+        raise ShapeError(text)
     for a, b in zip(given.shape, inner.shape):
-        same_dim(a, b, f"{name} is {inner}, not {given}:")
+        same_dim(a, b, text)
