@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from graphc.loopir import Expr, Fold, For, Let, Load, LoopKernel, Statement, Store
-from graphc.symbolic import Dim, Symbol, Value, add, affine, atoms, multiply, product, symbols
+from graphc.loopir import Expr, Fold, For, Let, Load, LoopKernel, Statement, Store, expressions
+from graphc.symbolic import Dim, Polynomial, Symbol, Value, add, affine, atoms, multiply, product, symbols
 
 Loop = tuple[Symbol, Dim]
 
@@ -34,12 +34,12 @@ class Form:
 def choose_form(kernel: LoopKernel) -> Form:
     """Return the form of a kernel."""
     nest, body = peel(kernel.body)
-    free = [s for s in nest if s.parallel or s.vector or is_independent(s.symbol, body)]
+    free = [s for s in nest if s.parallel or s.vector or s.extent == 1 or is_independent(s.symbol, body)]
     walked = [s for s in nest if s not in free]
     loops = tuple((s.symbol, s.extent) for s in free)
     if walked:
         order = tuple((s.symbol, s.extent) for s in walked)
-        if free and not any(isinstance(s, For) for s in body) and _may_interchange(loops, order, body):
+        if not any(isinstance(s, For) for s in body) and _may_interchange(loops, order, body):
             return Form("walk", loops, order, body)
         return Form("serial", (), (), kernel.body)
     if any(symbols(extent) & {s for s, _ in loops} for _, extent in loops):
@@ -92,9 +92,12 @@ def _may_interchange(loops: Sequence[Loop], walked: Sequence[Loop], body: Sequen
     step of the walk at the same place of the shared loops.
     """
     for s in stores_of(body):
-        if any((parts := affine(s.offset, symbol)) is None or parts[0] == 0 for symbol, extent in loops if extent != 1):
+        offset = _without_values(s.offset, {symbol for symbol, _ in loops})
+        if offset is None:
             return False
-        steps = [parts[0] for symbol, _ in walked if (parts := affine(s.offset, symbol)) is not None]
+        if any((parts := affine(offset, symbol)) is None or parts[0] == 0 for symbol, extent in loops if extent != 1):
+            return False
+        steps = [parts[0] for symbol, _ in walked if (parts := affine(offset, symbol)) is not None]
         for load in loads_of(body):
             if load.buffer != s.buffer:
                 continue
@@ -102,6 +105,28 @@ def _may_interchange(loops: Sequence[Loop], walked: Sequence[Loop], body: Sequen
             if s.accumulate or (distance != 0 and distance not in steps + [multiply(step, -1) for step in steps]):
                 return False
     return True
+
+
+def _without_values(offset: Dim, inner: set[Symbol]) -> Dim | None:
+    """Return an offset without the terms that the program computes; None where one depends on these symbols."""
+    if isinstance(offset, int):
+        return offset
+    kept: Dim = 0
+    for monomial, coefficient in offset.terms.items():
+        payloads = [atom.payload for atom in monomial if isinstance(atom, Value)]
+        if not payloads:
+            kept = add(kept, Polynomial({monomial: coefficient}))
+        elif any(_symbols_in(payload) & inner for payload in payloads):  # type: ignore[arg-type]
+            return None
+    return kept
+
+
+def _symbols_in(e: Expr) -> set[Symbol]:
+    """Return the symbols that a value depends on."""
+    found: set[Symbol] = set()
+    for part in expressions(e):
+        found |= symbols(getattr(part, "offset", 0)) | symbols(getattr(part, "dim", 0))
+    return found
 
 
 def stores_of(body: Iterable[Statement]) -> Iterator[Store]:

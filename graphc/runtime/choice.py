@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
 from graphc import config
@@ -42,13 +42,16 @@ def set_device(device: str | AnyDevice) -> None:
     _chosen = find_device(device) if isinstance(device, str) else device
 
 
-@contextmanager
-def device(device: str | AnyDevice) -> Iterator[AnyDevice]:
+def device(device: str | AnyDevice) -> AbstractContextManager[AnyDevice]:
     """Compile programs for a device inside a `with`; in this thread alone. Raises as `set_device` does."""
-    found = find_device(device) if isinstance(device, str) else device
-    token = _within.set(found)
+    return _inside(find_device(device) if isinstance(device, str) else device)
+
+
+@contextmanager
+def _inside(device: AnyDevice) -> Iterator[AnyDevice]:
+    token = _within.set(device)
     try:
-        yield found
+        yield device
     finally:
         _within.reset(token)
 

@@ -1,0 +1,155 @@
+"""Kernels as CUDA C: which form they take, and that no result depends on how they are launched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc import device, ops
+from graphc.codegen import emit_cuda
+from graphc.codegen.cuda_contract import choose_tile
+from graphc.codegen.cuda_form import choose_form
+from graphc.compile import function, placeholder
+from graphc.graph import Graph, Node, evaluate
+from graphc.loopir import ContractKernel, LoopKernel, Plan
+from graphc.passes import expand_composites
+from graphc.schedule import lower_graph
+from tests.cuda.kernels import needs_compiler
+from tests.cuda.stand_in import emulated_device
+from tests.ops.test_registry import CASES, build, case_name, sample
+
+Array = np.ndarray[Any, Any]
+Program = Callable[[Node, Node], Node]
+ROWS, COLUMNS = 37, 70
+
+# name -> (what it computes of x (rows, 70) and w (70, 9), the forms of its loop kernels)
+PROGRAMS: dict[str, tuple[Program, list[str]]] = {
+    "elementwise": (lambda x, w: ops.tanh(x) * x + 1.0, ["map"]),
+    "transposed": (lambda x, w: ops.exp(ops.transpose(x)), ["map"]),
+    "few in a window": (lambda x, w: ops.max(ops.reshape(x, (-1, 14, 5)), axis=-1), ["map"]),
+    "row fold": (lambda x, w: ops.sum(x * x, axis=1), ["group"]),
+    "column fold": (lambda x, w: ops.sum(x * x, axis=0), ["group"]),
+    "one fold": (lambda x, w: ops.max(x), ["group", "group"]),
+    "position in a row": (lambda x, w: ops.argmax(ops.rint(x), axis=1), ["group"]),
+    "position in a column": (lambda x, w: ops.argmin(ops.rint(x), axis=0), ["group"]),
+    "softmax": (lambda x, w: ops.softmax(x), ["group"]),
+    "running sum": (lambda x, w: ops.cumsum(x, axis=0), ["walk"]),
+    "running sum of columns": (lambda x, w: ops.cumsum(x, axis=1), ["walk"]),
+    "contraction": (lambda x, w: ops.tanh(ops.matmul(x, w)), []),
+    "transposed contraction": (lambda x, w: ops.matmul(ops.transpose(w), ops.transpose(x)), []),
+    "gram": (lambda x, w: ops.matmul(ops.transpose(x), x), []),
+}
+
+
+def each_program() -> Any:
+    return pytest.mark.parametrize("name", PROGRAMS)
+
+
+def graph_of(name: str) -> Graph:
+    x, w = placeholder((None, COLUMNS), "float32"), placeholder((COLUMNS, 9), "float32")
+    return Graph((x, w), (PROGRAMS[name][0](x, w),))
+
+
+def forms(plan: Plan) -> list[str]:
+    return [choose_form(x.kernel).kind for x in plan.launches if isinstance(x.kernel, LoopKernel)]
+
+
+@each_program()
+def test_form(name: str) -> None:
+    assert forms(lower_graph(expand_composites(graph_of(name)))) == PROGRAMS[name][1]
+
+
+@each_program()
+@needs_compiler
+def test_no_result_depends_on_order_or_blocks(name: str) -> None:
+    graph = graph_of(name)
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((ROWS, COLUMNS)).astype("float32")
+    w = rng.standard_normal((COLUMNS, 9)).astype("float32")
+    [expected], _ = evaluate(graph, [x, w])
+    found = []
+    for order, blocks in ((0, None), (1, None), (7, 3), (0, 1)):
+        with device(emulated_device(order, blocks=blocks)):
+            found.append(function(graph.inputs, graph.outputs[0])(x, w))
+    np.testing.assert_allclose(found[0], expected, rtol=2e-5, atol=2e-5)
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])
+
+
+@needs_compiler
+def test_added_places_keep_the_order_of_the_updates() -> None:
+    table, rows = placeholder((11, 3), "float32"), placeholder((None,), "int32")
+    updates = placeholder((None, 3), "float32")
+    graph = Graph((table, rows, updates), (ops.scatter_add(table, rows, updates, axis=0),))
+    assert forms(lower_graph(expand_composites(graph))) == ["map", "walk"]
+    rng = np.random.default_rng(4)
+    start = rng.standard_normal((11, 3)).astype("float32")
+    place = rng.integers(0, 11, 200).astype("int32")
+    values = (rng.standard_normal((200, 3)) * 10.0 ** rng.integers(-4, 4, (200, 1))).astype("float32")
+    expected = start.copy()
+    for row, value in zip(place, values):
+        expected[row] += value
+    for order in (0, 1, 5):
+        with device(emulated_device(order, blocks=2)):
+            compiled = function(graph.inputs, graph.outputs[0])
+        np.testing.assert_array_equal(compiled(start, place, values), expected)
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_name)
+def test_no_kernel_of_the_registry_is_left_to_one_thread(case: Any) -> None:
+    op, number = case
+    arrays, attrs = sample(op, number)
+    plan = lower_graph(expand_composites(build(op, arrays, attrs)))
+    assert "serial" not in forms(plan)
+
+
+def test_four_elements_move_at_once_where_they_lie_so() -> None:
+    def text(build: Callable[[Node], Node], *shape: int | None) -> str:
+        x = placeholder(shape, "float32")
+        return emit_cuda(lower_graph(expand_composites(Graph((x,), (build(x),))))).text.split("__global__", 1)[1]
+
+    assert text(ops.exp, None, 12).count("gc_load_four") == 1
+    assert "gc_store_four" in text(ops.exp, None, 7), "one long row, cut, with a rest"
+    assert "gc_load_four" not in text(lambda x: ops.exp(ops.transpose(x)), 8, 7)
+    assert "gc_load_four" not in text(lambda x: ops.exp(x[:, 1:]), 8, 7), "rows start anywhere"
+    mixed = text(lambda x: ops.exp(x + x[0]), None, 12)
+    assert mixed.count("gc_load_four") == 2, "the row that all share is read so too"
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("shape", "tile"),
+    [
+        ((5, 33, 7), (32, 32)),
+        ((70, 33, 130), (64, 64)),
+        ((70, 33, 20), (128, 32)),
+        ((1100, 10, 128), (128, 128)),
+    ],
+    ids=str,
+)
+def test_every_tile(shape: tuple[int, int, int], tile: tuple[int, int], dtype: str) -> None:
+    rows, depth, columns = shape
+    a, b = placeholder((rows, depth), dtype), placeholder((depth, columns), dtype)
+    bias = placeholder((columns,), dtype)
+    graph = Graph((a, b, bias), (ops.maximum(ops.matmul(a, b) + bias, 0.0),))
+    [launch] = lower_graph(expand_composites(graph)).launches
+    assert isinstance(launch.kernel, ContractKernel)
+    chosen = choose_tile(launch.kernel)
+    if dtype == "float32":
+        assert (chosen.rows, chosen.columns) == tile
+    rng = np.random.default_rng(6)
+    arrays = [rng.standard_normal(s).astype(dtype) for s in ((rows, depth), (depth, columns), (columns,))]
+    [expected], _ = evaluate(graph, arrays)
+    with device(emulated_device(order=3)):
+        found = function(graph.inputs, graph.outputs[0])(*arrays)
+    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_equal_programs_have_equal_text() -> None:
+    first, second = (emit_cuda(lower_graph(expand_composites(graph_of("softmax")))).text for _ in range(2))
+    assert first == second
