@@ -75,11 +75,11 @@ def test_an_exchange_that_lanes_skip_is_an_error() -> None:
 
 def test_shared_memory_that_was_not_written_is_poison() -> None:
     kernel = (
-        'extern "C" __global__ void __launch_bounds__(32)\nread(float* p)\n'
+        'extern "C" __global__ void __launch_bounds__(32)\nrubbish(float* p)\n'
         "{ __shared__ float kept[32]; if (threadIdx.x < 7) kept[threadIdx.x] = 1; p[threadIdx.x] = kept[threadIdx.x]; }"
     )
     found = np.zeros(32, "float32")
-    EmulatedModule(compile_text(f"{prelude()}\n{kernel}")).launch("read", 1, 32, [found.ctypes.data])
+    EmulatedModule(compile_text(f"{prelude()}\n{kernel}")).launch("rubbish", 1, 32, [found.ctypes.data])
     np.testing.assert_array_equal(found, [1] * 7 + [np.nan] * 25)
 
 
