@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphc.graph import Node
 from graphc.schedule.contract import depth_extents
 from graphc.schedule.elements import Elements
-from graphc.schedule.group import Group, folded_dims, kept_dims
+from graphc.schedule.group import Group, computed_shape, folded_dims, kept_dims
 from graphc.symbolic import Dim, add, multiply, product
 
 # A contraction does about this many multiply-adds in the time of one scalar operation of another kernel, whose
@@ -30,7 +30,7 @@ def node_work(n: Node, elements: Elements) -> Dim:
         return multiply(product(kept_dims(n) + folded_dims(n)), cost)
     if n.op.kind == "structured":
         return multiply(product(d for i in n.inputs for d in i.shape), cost)
-    return multiply(n.type.size, cost)
+    return multiply(product(computed_shape(n)), cost)
 
 
 def _inline_cost(n: Node, elements: Elements) -> int:

@@ -18,6 +18,7 @@ from graphc.schedule.elements import Elements, as_symbol, buffer_name, squeezed
 from graphc.schedule.group import (
     Group,
     Order,
+    computed_shape,
     folded_dims,
     folds_last_axes,
     kept_dims,
@@ -79,14 +80,14 @@ class Fusion:
 
     def sources_of(self, n: Node) -> list[Load]:
         """Return what the kernel that starts with n would load."""
-        return self.elements.loads(self._fresh(n, -1).element(n, self.elements)) if n.op.kind != "structured" else []
+        return self._fresh(n, -1).loads(n, self.elements) if n.op.kind != "structured" else []
 
     def dependencies(self, group: Group, n: Node) -> set[int]:
         """Return the groups that compute what n reads, `group` aside."""
         if n.op.kind in ("structured", "contraction"):
             sources = {s for s in operand_sources(n, self.elements)}
             return {self.home[s].number for s in sources if s in self.home} - {group.number}
-        named = (self._named.get(load.buffer) for load in self.elements.loads(group.element(n, self.elements)))
+        named = (self._named.get(load.buffer) for load in group.loads(n, self.elements))
         return {self.home[s].number for s in named if s is not None} - {group.number}
 
     def _fresh(self, n: Node, number: int) -> Group:
@@ -101,7 +102,7 @@ class Fusion:
         if n.op.together is not None:
             steps = tuple(step for step, d in zip(n.op.together(n), n.shape) if d != 1)
             return Group(number, "loops", squeezed(n.shape), steps=steps)
-        return Group(number, "loops", squeezed(n.shape))
+        return Group(number, "loops", squeezed(computed_shape(n)))
 
     def _start(self, n: Node) -> Group:
         group = self._fresh(n, self.order.new())
@@ -121,7 +122,7 @@ class Fusion:
         self.home[n] = group
         self._named[buffer_name(n)] = n
         if n.op.kind not in ("structured", "contraction"):
-            for load in self.elements.loads(group.element(n, self.elements)):
+            for load in group.loads(n, self.elements):
                 self._readers.setdefault(load.buffer, []).append(group)
 
     def _candidates(self, n: Node) -> Iterator[Group]:
@@ -169,7 +170,7 @@ class Fusion:
 
     def _with_loops_for(self, group: Group, n: Node) -> Group | None:
         """Return the group (or what it would become) if its loops can compute n."""
-        shape = squeezed(n.shape)
+        shape = squeezed(computed_shape(n))
         if group.steps:
             return group if shape == group.domain and n.op.kind != "reduction" else None
         if n.op.kind == "reduction":
@@ -179,14 +180,14 @@ class Fusion:
             if group.kind == "rows" and (group.domain, group.inner) == (domain, inner):
                 return group
             pointwise = all(m.op.kind != "reduction" for m in group.members)
-            alike = all(squeezed(m.shape) == group.domain for m in group.members)
+            alike = all(squeezed(computed_shape(m)) == group.domain for m in group.members)
             if group.kind == "loops" and group.domain == domain + inner and pointwise and alike and len(inner) == 1:
                 return Group(group.number, "rows", domain, inner, group.members)
             return None
         if shape == group.domain or (group.kind == "rows" and shape == group.domain + group.inner):
             return group
-        if group.kind in ("loops", "contract") and n.type.size == product(group.domain):
-            found = self.elements.loads(group.element(n, self.elements))
+        if group.kind in ("loops", "contract") and product(shape) == product(group.domain):
+            found = group.loads(n, self.elements)
             simple = not any(isinstance(a, (FloorDiv, Modulo)) for load in found for a in atoms(load.offset))
             return group if simple and not any(m.op.kind == "reduction" for m in group.members) else None
         return None
@@ -194,7 +195,7 @@ class Fusion:
     def _reads_members_in_place(self, group: Group, n: Node) -> bool:
         """Tell whether n reads the group's results only at the element being computed."""
         members = {buffer_name(m): m for m in group.members}
-        for load in self.elements.loads(group.element(n, self.elements)):
+        for load in group.loads(n, self.elements):
             member = members.get(load.buffer)
             if member is not None:
                 if load.guard is not None or load.offset != group.offset(member):

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from graphc.graph import Node
-from graphc.loopir import Expr
+from graphc.loopir import Expr, Load
 from graphc.schedule.elements import Elements, linear, loads, loop_symbols, spread, squeezed, unravel
 from graphc.symbolic import Dim
+
+# The parts of a concatenation that one kernel stores.
+MOST_PARTS = 16
 
 Kind = Literal["loops", "rows", "contract", "structured", "scan"]
 
@@ -58,27 +61,57 @@ class Group:
         return (
             self.kind == "rows"
             and n.op.kind != "reduction"
-            and squeezed(n.shape) == self.domain + self.inner
+            and squeezed(computed_shape(n)) == self.domain + self.inner
             and bool(self.inner)
         )
 
     def index(self, n: Node) -> tuple[Dim, ...]:
         """Return the index at which the kernel computes a member; one of another shape is walked through in order."""
+        shape = computed_shape(n)
         if self.is_inner(n):
-            return spread(n.shape, self.outer_symbols + self.inner_symbols)
-        if squeezed(n.shape) == self.domain or n.op.kind == "structured":
-            return spread(n.shape, self.outer_symbols)
-        return unravel(linear(self.outer_symbols, self.domain), n.shape)
+            return spread(shape, self.outer_symbols + self.inner_symbols)
+        if squeezed(shape) == self.domain or n.op.kind == "structured":
+            return spread(shape, self.outer_symbols)
+        return unravel(linear(self.outer_symbols, self.domain), shape)
 
-    def offset(self, n: Node) -> Dim:
-        """Return where the kernel stores a member."""
-        return linear(self.index(n), n.shape)
+    def offset(self, n: Node) -> Dim | None:
+        """Return where the kernel stores a member; None for one that it puts together, whose elements are several."""
+        return None if is_assembled(n) else linear(self.index(n), n.shape)
+
+    def parts(self, n: Node, elements: Elements) -> list[tuple[Dim, Expr]]:
+        """Return where the kernel stores the elements of a member that it computes at a time, and what they are."""
+        index = self.index(n)
+        if not is_assembled(n):
+            return [(linear(index, n.shape), self.element(n, elements))]
+        axis, width = n.attrs["axis"], n.inputs[0].shape[n.attrs["axis"]]
+        found: list[tuple[Dim, Expr]] = []
+        for number, part in enumerate(n.inputs):
+            place = (*index[:axis], index[axis] + number * width, *index[axis + 1 :])
+            found.append((linear(place, n.shape), elements.read(part, index)))
+        return found
+
+    def loads(self, n: Node, elements: Elements) -> list[Load]:
+        """Return what the kernel loads to compute a member."""
+        found: dict[Load, None] = {}
+        for _, e in self.parts(n, elements):
+            found |= dict.fromkeys(elements.loads(e))
+        return list(found)
 
     def element(self, n: Node, elements: Elements) -> Expr:
         """Return the expression of a member (for a reduction: of the element being folded)."""
         if n.op.kind == "reduction":
             return elements.compute(n, reduction_index(n, self.outer_symbols))
         return elements.compute(n, self.index(n))
+
+
+def is_assembled(n: Node) -> bool:
+    """Tell whether the kernel that computes n stores it part by part: a concatenation of equal parts."""
+    return n.op.name == "concatenate" and len({i.shape for i in n.inputs}) == 1 and len(n.inputs) <= MOST_PARTS
+
+
+def computed_shape(n: Node) -> tuple[Dim, ...]:
+    """Return the shape of the loops that compute n: that of its parts where it is put together."""
+    return n.inputs[0].shape if is_assembled(n) else n.shape
 
 
 def label(group: Group) -> str:

@@ -20,7 +20,7 @@ from graphc.loopir import (
     Store,
 )
 from graphc.schedule.contract import KERNEL_DTYPES, contraction_kernel, describe_contraction, total
-from graphc.schedule.elements import Elements, as_symbol, buffer_name, loads, loop_symbols
+from graphc.schedule.elements import Elements, as_symbol, buffer_name, linear, loads, loop_symbols
 from graphc.schedule.group import Group, folded_dims, label
 from graphc.schedule.rewrite import Loops, Rewriter, collapse, dims_of
 from graphc.schedule.unroll import unrolled_loops
@@ -190,8 +190,18 @@ def _bind(n: Node, value: Expr) -> Let | Fold:
     return Fold(_local(n).name, n.op.fold, loops, value, n.dtype)
 
 
-def _stores(n: Node, group: Group, places: Places) -> list[Statement]:
-    return [Store(b, group.offset(n), _local(n)) for b in places.written.get(n, ())]
+def _member(
+    n: Node, group: Group, elements: Elements, places: Places, known: Iterable[Node]
+) -> tuple[list[Let | Fold], list[Store]]:
+    """Return what binds a member's value and what stores it; `known` members are read from their locals."""
+    rewriter = _taking_from_locals(known)
+    [(offset, element), *others] = group.parts(n, elements)
+    bindings, stores = [_bind(n, rewriter.expr(element))], [(offset, _local(n))]
+    for number, (offset, element) in enumerate(others, 1):
+        part = Local(f"{_local(n).name}_{number}", n.dtype)
+        bindings.append(Let(part.name, rewriter.expr(element)))
+        stores.append((offset, part))
+    return bindings, [Store(b, offset, value) for b in places.written.get(n, ()) for offset, value in stores]
 
 
 def _flat_statements(group: Group, elements: Elements, places: Places) -> list[Statement]:
@@ -202,11 +212,18 @@ def _flat_statements(group: Group, elements: Elements, places: Places) -> list[S
     for n in group.members:
         if n.op.kind == "contraction":
             statements.append(_contraction_fold(n, group, elements))
+            stores += _stores(n, group, places, _local(n))
         else:
-            statements.append(_bind(n, _taking_from_locals(known).expr(group.element(n, elements))))
+            bindings, storing = _member(n, group, elements, places, known)
+            statements += bindings
+            stores += storing
         known.append(n)
-        stores += _stores(n, group, places)
     return statements + stores
+
+
+def _stores(n: Node, group: Group, places: Places, value: Local) -> list[Store]:
+    """Return what stores a contraction's sum."""
+    return [Store(b, linear(group.index(n), n.shape), value) for b in places.written.get(n, ())]
 
 
 def _contraction_fold(n: Node, group: Group, elements: Elements) -> Fold:
@@ -235,17 +252,18 @@ def _row_statements(group: Group, elements: Elements, places: Places) -> list[St
             pending.clear()
 
     for n in group.members:
-        element = group.element(n, elements)
         if group.is_inner(n):
-            lets.append(_bind(n, _taking_from_locals([*scalars, *open_members]).expr(element)))
+            bindings, storing = _member(n, group, elements, places, [*scalars, *open_members])
+            lets += bindings
             open_members.append(n)
-            stores += _stores(n, group, places)
+            stores += storing
             continue
-        if {buffer_name(m) for m in open_members} & {load.buffer for load in elements.loads(element)}:
+        if {buffer_name(m) for m in open_members} & {load.buffer for load in group.loads(n, elements)}:
             close()
-        statements.append(_bind(n, _taking_from_locals(scalars).expr(element)))
+        bindings, storing = _member(n, group, elements, places, scalars)
+        statements += bindings
         scalars.append(n)
-        scalar_stores += _stores(n, group, places)
+        scalar_stores += storing
     close()
     return statements + scalar_stores
 
@@ -258,12 +276,13 @@ def _contract_kernel(group: Group, elements: Elements, places: Places) -> BuiltK
     known: list[Node] = []
     take_sums = Rewriter(replace=lambda load: totals.get(load.buffer))
     for n in group.members:
-        value: Local = totals[buffer_name(n)] if n in contractions else _local(n)
-        stores += [Store(b, group.offset(n), value) for b in places.written.get(n, ())]
-        if n not in contractions:
-            element = _taking_from_locals(known).expr(group.element(n, elements))
-            epilogue.append(Let(value.name, take_sums.expr(element)))
-            known.append(n)
+        if n in contractions:
+            stores += _stores(n, group, places, totals[buffer_name(n)])
+            continue
+        bindings, storing = _member(n, group, elements, places, known)
+        epilogue += [take_sums.straight(s) for s in bindings if isinstance(s, Let)]
+        stores += storing
+        known.append(n)
     bare = contraction_kernel([describe_contraction(n, group, elements) for n in contractions], epilogue + stores)
     loops = [*bare.batch, bare.row, bare.column, *bare.depth]
     naming = _Naming([bare.left, *bare.rights, *bare.epilogue], places, loops)

@@ -116,7 +116,7 @@ def group_loads(group: Group, elements: Elements) -> dict[Node, list[Load]]:
             c = describe_contraction(n, group, elements)
             result[n] = elements.loads(c.left) + elements.loads(c.right)
         else:
-            result[n] = elements.loads(group.element(n, elements))
+            result[n] = group.loads(n, elements)
     return result
 
 

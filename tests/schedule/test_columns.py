@@ -80,3 +80,29 @@ def test_sums_of_products_of_two_matrices_are_split_alike() -> None:
     graph = Graph((x, h, w, u), (ops.tanh(y) * ops.sigmoid(g),))
     check(graph, [normal(7, 5), normal(7, 6), normal(5, 12), normal(6, 12)])
     assert max(len(k.kernel.rights) for k in lower_graph(graph).launches if isinstance(k.kernel, ContractKernel)) == 2
+
+
+def test_a_concatenation_of_equal_parts_is_stored_by_the_kernel_of_its_parts() -> None:
+    x = placeholder((None, 5))
+    y = placeholder(x.shape)
+    parts = [ops.tanh(x) * y, ops.exp(y), ops.zeros_like(x), x]
+    plan = check(Graph((x, y), (ops.concatenate(parts, axis=1),)), [normal(7, 5), normal(7, 5) + 1])
+    [launch] = plan.launches
+    assert launch.kernel.label == "concatenate"
+    plan = check(Graph((x, y), (ops.stack(parts),)), [normal(7, 5), normal(7, 5) + 1])
+    assert len(plan.launches) == 1
+
+
+def test_a_concatenation_of_folded_rows_joins_their_kernel() -> None:
+    x = placeholder((None, 5, 9))
+    e = ops.exp(x - ops.max(x, axis=-1, keepdims=True))
+    p = e / ops.sum(e, axis=-1, keepdims=True)
+    plan = check(Graph((x,), (ops.concatenate([p, 1.0 - p], axis=0),)), [normal(2, 5, 9)])
+    assert len(plan.launches) == 1
+
+
+def test_what_reads_a_concatenation_elsewhere_comes_after_it() -> None:
+    x, w = placeholder((None, 6)), placeholder((12, 5))
+    joined = ops.concatenate([ops.tanh(x), ops.exp(x)], axis=1)
+    plan = check(Graph((x, w), (joined[:, ::-1] * joined, joined @ w, joined)), [normal(7, 6), normal(12, 5)])
+    assert len(plan.launches) == 3
