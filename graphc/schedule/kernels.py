@@ -22,9 +22,9 @@ from graphc.loopir import (
 from graphc.schedule.contract import KERNEL_DTYPES, contraction_kernel, describe_contraction, total
 from graphc.schedule.elements import Elements, as_symbol, buffer_name, linear, loads, loop_symbols
 from graphc.schedule.group import Group, folded_dims, label
-from graphc.schedule.rewrite import Loops, Rewriter, collapse, dims_of
+from graphc.schedule.rewrite import Loops, Rewriter, collapse, dims_of, share_first
 from graphc.schedule.unroll import unrolled_loops
-from graphc.symbolic import Dim, Value, atoms, symbols
+from graphc.symbolic import Dim, Value, atoms, substitute, symbols
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,9 @@ def loop_kernel(statements: Sequence[Statement], outer: Loops, inner: Loops, pla
     used = dims_of(statements)
     outer, outer_replaced = collapse(outer, used)
     inner, inner_replaced = collapse(inner, used)
+    if len(outer) > (1 if inner else 2):
+        outer, shared = share_first(outer)
+        outer_replaced = {old: substitute(new, shared) for old, new in outer_replaced.items()} | shared
     rewriter = Rewriter(symbols=outer_replaced | inner_replaced)
     body = tuple(map(rewriter.statement, statements))
     if inner:

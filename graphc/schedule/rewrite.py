@@ -158,6 +158,8 @@ def dims_of(statements: Iterable[Statement | Expr]) -> set[Dim]:
 
 
 Loops = list[tuple[Symbol, Dim]]
+# So many iterations are shared well by any number of threads.
+MANY_ITERATIONS = 256
 
 
 def collapse(loops: Loops, dims: set[Dim]) -> tuple[Loops, dict[Symbol, Dim]]:
@@ -188,3 +190,19 @@ def _walks_as_one(d: Dim, outer: Symbol, inner: Symbol, inner_extent: Dim) -> bo
     if outer_parts is None or inner_parts is None:
         return False
     return outer_parts[0] == multiply(inner_parts[0], inner_extent)
+
+
+def share_first(loops: Loops) -> tuple[Loops, dict[Symbol, Dim]]:
+    """Make the first two of several loops one, which threads share well where the first has few iterations.
+
+    Returns the loops, and what the two old loop variables become.
+    """
+    (first, outer), (second, inner), *rest = loops
+    if isinstance(outer, int) and outer >= MANY_ITERATIONS:
+        return loops, {}
+    shared = Symbol(second.name, multiply(outer, inner))
+    variable = of_symbol(shared)
+    return [(shared, multiply(outer, inner)), *rest], {
+        first: floordiv(variable, inner),
+        second: modulo(variable, inner),
+    }

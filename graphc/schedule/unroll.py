@@ -14,8 +14,8 @@ from itertools import product as every
 from graphc.loopir import For, Let, Statement, Store
 from graphc.schedule.elements import as_symbol
 from graphc.schedule.group import Group
-from graphc.schedule.rewrite import Rewriter
-from graphc.symbolic import Dim, ceildiv, floordiv, modulo, multiply, symbol
+from graphc.schedule.rewrite import Loops, Rewriter, share_first
+from graphc.symbolic import Dim, Symbol, ceildiv, floordiv, substitute, symbol
 
 
 @dataclass(frozen=True)
@@ -39,20 +39,15 @@ def unrolled_loops(group: Group, statements_of: Callable[[Group], list[Statement
     loops = [number for number, axis in enumerate(axes) if axis.is_loop]
     if not loops:
         return _nest(group, statements_of, axes, ())
-    outer = axes[loops[0]]
-    count, variable = outer.count, outer.block
-    if len(loops) > 2:
-        # The first two loops are one, so that threads find enough iterations where there is one image.
-        inner = axes[loops[1]]
-        count = multiply(outer.count, inner.count)
-        variable = symbol("i", count)
-        axes[loops[1]] = replace(inner, block=modulo(variable, inner.count), is_loop=False)
-        axes[loops[0]] = replace(outer, block=floordiv(variable, inner.count), is_loop=False)
-    else:
-        axes[loops[0]] = replace(outer, is_loop=False)
-    is_single = len(loops) == 1 and outer.step == 1
+    around: Loops = [(as_symbol(axes[number].block), axes[number].count) for number in loops]
+    shared: dict[Symbol, Dim] = {}
+    if len(around) > 2:
+        around, shared = share_first(around)
+    for number in loops[: len(loops) - len(around) + 1]:
+        axes[number] = replace(axes[number], block=substitute(axes[number].block, shared), is_loop=False)
     body = _nest(group, statements_of, axes, ())
-    return (For(as_symbol(variable), count, body, parallel=True, vector=is_single),)
+    is_single = len(loops) == 1 and axes[loops[0]].step == 1
+    return (For(*around[0], body, parallel=True, vector=is_single),)
 
 
 def _axis(number: int, extent: Dim, step: int) -> _Axis:
