@@ -19,6 +19,12 @@ from graphc.symbolic import Polynomial, Symbol
 
 Array = np.ndarray[Any, Any]
 _printed: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()
+_changes: weakref.WeakKeyDictionary[Node, Callable[[Array], Array]] = weakref.WeakKeyDictionary()
+
+
+def when_fetched(n: Node, change: Callable[[Array], Array]) -> None:
+    """Let a K.function that returns `n` return change(value): for sizes that are known only from the values."""
+    _changes[n] = change
 
 
 def print_tensor(x: Any, message: str = "") -> Tensor:
@@ -63,6 +69,7 @@ class Function:
         roots = (*self._output_nodes, *(new for _, new in self._updates))
         self._depends_on_phase = any(phase.reached_from(n) for n in roots)
         self._prints = [n for n in graph.topological_order(roots) if n in _printed] if _printed else []
+        self._changed = {i: _changes[n] for i, n in enumerate(self._output_nodes) if n in _changes}
         self._executables: dict[tuple[Any, ...], Callable[..., list[Array]]] = {}
 
     def __call__(self, inputs: Sequence[Any]) -> list[Array]:
@@ -91,6 +98,8 @@ class Function:
             arrays += [_as_array(value, dtypes.numpy_dtype(x.dtype)) for x, value in self.feed_dict.items()]
         # Scalars come as NumPy's scalars: they print and compare as numbers.
         results = [r if r.shape else r[()] for r in self._prepare(training, fed)(*arrays)]
+        for position, change in self._changed.items():
+            results[position] = change(results[position])
         if not self._prints:
             return results
         for n, value in zip(self._prints, results[len(self.outputs) :]):

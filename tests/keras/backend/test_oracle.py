@@ -8,8 +8,6 @@ import pytest
 from graphc.keras import backend as K
 from tests.keras import oracle
 
-_LATER = ("ctc",)
-
 
 def _filled(argument: Any, tensors: list[Any]) -> Any:
     if isinstance(argument, list):
@@ -17,7 +15,7 @@ def _filled(argument: Any, tensors: list[Any]) -> Any:
     return tensors[int(argument[1:])] if isinstance(argument, str) and argument.startswith("$") else argument
 
 
-@pytest.mark.parametrize("name", oracle.names("backend", unless=_LATER))
+@pytest.mark.parametrize("name", oracle.names("backend"))
 def test_values_and_gradients_are_those_of_keras(name: str) -> None:
     case = oracle.load("backend", name)
     inputs = [case.arrays[f"input_{i}"] for i in range(case.facts["n_inputs"])]
