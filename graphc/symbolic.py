@@ -226,7 +226,7 @@ def floordiv(a: Dim, b: Dim) -> Dim:
     quotient, remainder = _split(a, b)
     if remainder == 0 or (is_nonnegative(remainder) and is_less(remainder, b)):
         return quotient
-    inner = _bare_atom(remainder)
+    inner = bare_atom(remainder)
     if isinstance(inner, FloorDiv):
         return add(quotient, floordiv(inner.numerator, multiply(inner.divisor, b)))
     reduced = _without_common_factor(remainder, b)
@@ -257,7 +257,7 @@ def _without_common_factor(a: Dim, b: Dim) -> tuple[Dim, Dim, Dim, Dim] | None:
     return None
 
 
-def _bare_atom(a: Dim) -> Atom | None:
+def bare_atom(a: Dim) -> Atom | None:
     """Return the atom that a is, None for anything else."""
     if isinstance(a, int) or list(a.terms.values()) != [1]:
         return None
@@ -284,7 +284,7 @@ def recombine(a: Dim) -> Dim:
     """Return `a` with (n // d) * d + n % d put together as n, whatever they are both multiplied by."""
     while isinstance(a, Polynomial):
         for atom in {x for monomial in a.terms for x in monomial if isinstance(x, Modulo)}:
-            quotient = _bare_atom(floordiv(atom.numerator, atom.divisor))
+            quotient = bare_atom(floordiv(atom.numerator, atom.divisor))
             if quotient is None:
                 continue
             count = _multiplier(a, atom)

@@ -64,6 +64,14 @@ def test_a_size_that_must_divide_another() -> None:
         f(np.ones((14, 4), np.float32))
 
 
+def test_a_size_that_must_reach_a_window() -> None:
+    x = graphc.placeholder((None, None, 3), name="x")
+    f = graphc.function([x], ops.max(ops.windows(x, (5,)), axis=2))
+    assert f(np.ones((2, 6, 3), np.float32)).shape == (2, 2, 3)
+    with pytest.raises(ShapeError, match=rf"sizes=\(5,\).*{HERE}\] needs x_1.* to be at least 5; .* make it 4"):
+        f(np.ones((2, 4, 3), np.float32))
+
+
 @pytest.mark.parametrize(
     ("build", "error", "message"),
     [

@@ -9,8 +9,8 @@ import numpy as np
 
 from graphc import dtypes, symbolic
 from graphc.errors import DTypeError, ExecutionError, ShapeError
-from graphc.loopir import Argument, Plan, size_sources
-from graphc.symbolic import Dim, Symbol
+from graphc.loopir import Argument, Plan, Requirement, size_sources
+from graphc.symbolic import Dim, FloorDiv, Symbol
 
 Array = np.ndarray[Any, Any]
 
@@ -74,12 +74,20 @@ def bind_sizes(plan: Plan, shapes: Sequence[tuple[int, ...]], name: str) -> dict
         if any(_evaluate(dim, sizes) not in (None, size) for dim, size in zip(argument.shape, shape)):
             raise _shape_error(plan, position, shape, sizes, name)
     for r in plan.requirements:
-        left, right = symbolic.evaluate(r.left, sizes), symbolic.evaluate(r.right, sizes)
-        if left != right:
-            raise ShapeError(
-                f"{name}: {r.origin} needs {r.left} to be {r.right}; the arguments make them {left} and {right}"
-            )
+        if symbolic.evaluate(r.left, sizes) != symbolic.evaluate(r.right, sizes):
+            raise ShapeError(f"{name}: {r.origin} needs {_unmet(r, sizes)}")
     return sizes
+
+
+def _unmet(r: Requirement, sizes: Mapping[Symbol, int]) -> str:
+    """Return what a requirement asks for, and what the sizes make of it."""
+    match symbolic.bare_atom(r.left):
+        case FloorDiv(least, divisor) if r.right == 0:
+            # A quotient is 0 where the divisor is larger: so is it written that a size must reach another.
+            size = divisor - 1
+            return f"{size} to be at least {least}; the arguments make it {symbolic.evaluate(size, sizes)}"
+    left, right = symbolic.evaluate(r.left, sizes), symbolic.evaluate(r.right, sizes)
+    return f"{r.left} to be {r.right}; the arguments make them {left} and {right}"
 
 
 def _evaluate(dim: Dim, sizes: Mapping[Symbol, int]) -> int | None:

@@ -51,7 +51,8 @@ def _requirements(graph: Graph) -> tuple[Requirement, ...]:
     found: dict[tuple[Dim, Dim], Requirement] = {}
     for left, right, n in assumed_equalities(graph):
         if left != right:
-            given = ", ".join(str(i.type) for i in n.inputs)
+            options = (f"{name}={value}" for name, value in n.attrs.items())
+            given = ", ".join([*(str(i.type) for i in n.inputs), *options])
             found.setdefault((left, right), Requirement(left, right, f"{n.op.name}({given}) [{n.provenance}]"))
     return tuple(found.values())
 

@@ -19,7 +19,7 @@ from graphc.keras.engine.input_spec import InputSpec, Shape, check_inputs
 from graphc.keras.engine.node import Node, connect, mask_of
 from graphc.keras.engine.node_access import NodeAccess
 from graphc.keras.legacy import interfaces
-from graphc.keras.utils.generic_utils import has_arg, is_all_none, to_list, unpack_singleton
+from graphc.keras.utils.generic_utils import has_arg, is_all_none, plain_integers, to_list, unpack_singleton
 from graphc.keras.utils.layer_utils import count_params
 from graphc.keras.utils.location import about, located
 
@@ -31,12 +31,15 @@ BASE_ARGUMENTS = frozenset(
 
 
 class LayerClass(ABCMeta):
-    """The class of layer classes: errors of constructors name the layer. (Layers may be abstract classes, too.)"""
+    """The class of layer classes: constructors take NumPy's integers as Python's, and their errors name the layer.
+
+    (Layers may be abstract classes, too.)
+    """
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Return a new layer."""
         with about(kwargs.get("name") or cls.__name__):
-            return super().__call__(*args, **kwargs)
+            return super().__call__(*plain_integers(args), **plain_integers(kwargs))
 
     @property
     def __signature__(cls) -> inspect.Signature:

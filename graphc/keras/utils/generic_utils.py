@@ -9,12 +9,15 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from graphc.keras.utils.location import located
 from graphc.keras.utils.progbar import Progbar
 
 __all__ = [
     "CustomObjectScope", "Progbar", "custom_object_scope", "deserialize_keras_object", "func_dump", "func_load",
-    "get_custom_objects", "has_arg", "is_all_none", "object_list_uid", "serialize_keras_object", "slice_arrays",
-    "to_list", "transpose_shape", "unpack_singleton",
+    "get_custom_objects", "has_arg", "is_all_none", "object_list_uid", "plain_integers", "serialize_keras_object",
+    "slice_arrays", "to_list", "transpose_shape", "unpack_singleton",
 ]  # fmt: skip
 
 _custom_objects: dict[str, Any] = {}
@@ -96,7 +99,7 @@ def _find(
             return table[name]
     if module_objects and _is_offered(name, module_objects):
         return module_objects[name]
-    raise ValueError(f"Unknown {what}: {name}. Pass it in `custom_objects` if it is your own")
+    raise ValueError(located(f"Unknown {what}: {name}. Pass it in `custom_objects` if it is your own"))
 
 
 def _is_offered(name: str, module_objects: Mapping[str, Any]) -> bool:
@@ -160,6 +163,17 @@ def object_list_uid(object_list: Any) -> str:
 def is_all_none(iterable_or_element: Any) -> bool:
     """Tell whether the element, or each element of the list or tuple, is None."""
     return all(element is None for element in to_list(iterable_or_element, allow_tuple=True))
+
+
+def plain_integers(value: Any) -> Any:
+    """Return NumPy's integers as Python's, in tuples, lists and dicts too; anything else as it is."""
+    if isinstance(value, np.integer):
+        return int(value)
+    if type(value) in (tuple, list):
+        plain = [plain_integers(item) for item in value]
+        is_same = all(a is b for a, b in zip(plain, value))
+        return value if is_same else type(value)(plain)
+    return {name: plain_integers(item) for name, item in value.items()} if type(value) is dict else value
 
 
 def slice_arrays(arrays: Any, start: Any = None, stop: int | None = None) -> Any:

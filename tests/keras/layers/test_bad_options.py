@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from graphc.errors import GraphcError, ShapeError
@@ -190,3 +191,34 @@ def test_layers_may_be_abstract_classes() -> None:
     assert Square(name="s").area() == 4.0
     with pytest.raises(TypeError, match="abstract"):
         Shape()
+
+
+@pytest.mark.parametrize(
+    ("option", "what"),
+    [
+        ({"activation": "strange"}, "activation function"),
+        ({"kernel_initializer": "strange"}, "initializer"),
+        ({"kernel_regularizer": "strange"}, "regularizer"),
+        ({"bias_constraint": "strange"}, "constraint"),
+    ],
+)
+def test_unknown_names_are_those_of_a_layer(option: dict[str, Any], what: str) -> None:
+    with pytest.raises(ValueError, match=rf"^Layer odd: Unknown {what}: strange\..*test_bad_options\.py:\d+\]$"):
+        L.Dense(3, name="odd", **option)
+
+
+def test_numpy_integers_are_integers() -> None:
+    three: Any = np.int64(3)
+    five: Any = np.int32(5)
+    convolution = L.Conv2D(five, (three, np.uint8(2)), strides=three, input_shape=(np.int64(9), 8, three))
+    assert convolution.get_config()["kernel_size"] == (3, 2)
+    assert [type(value) for value in convolution.get_config()["batch_input_shape"][1:]] == [int] * 3
+    model = Sequential([convolution, L.MaxPooling2D(np.int16(1)), L.ZeroPadding2D(three), L.Flatten(), L.Dense(three)])
+    assert model.output_shape == (None, 3)
+    model.to_json()
+
+
+def test_images_too_small_for_a_window() -> None:
+    model = Sequential([L.Conv2D(4, 5, input_shape=(None, None, 3), name="odd")])
+    with pytest.raises(ShapeError, match=r"sizes=\(5, 5\).*\[layer 'odd', .*needs .* to be at least 5; .* make it 3"):
+        model.predict(np.zeros((2, 3, 7, 3), np.float32))
