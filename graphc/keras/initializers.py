@@ -10,7 +10,7 @@ import numpy as np
 
 from graphc.keras import backend as K
 from graphc.keras.backend.sampling import draw_seed, sample_normal, sample_truncated_normal, sample_uniform
-from graphc.keras.utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from graphc.keras.utils.generic_utils import deserialize_keras_object, object_of, serialize_keras_object
 
 # Standard deviation of a unit normal that is cut off at two standard deviations.
 _TRUNCATED_STD = 0.87962566103423978
@@ -239,10 +239,4 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
 
 def get(identifier: Any) -> Any:
     """Return the initializer that a config, a name or a callable stands for. Raises ValueError for others."""
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        return deserialize({"class_name": identifier, "config": {}})
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret initializer identifier: {identifier!r}")
+    return object_of(identifier, deserialize, "initializer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.keras import backend as K
-from graphc.keras.utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from graphc.keras.utils.generic_utils import deserialize_keras_object, object_of, serialize_keras_object
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
@@ -106,10 +106,4 @@ def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
 
 def get(identifier: Any) -> Any:
     """Return the loss that a name, a config or a callable stands for; None for None. Raises ValueError for others."""
-    if identifier is None:
-        return None
-    if isinstance(identifier, (str, dict)):
-        return deserialize(identifier)
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret loss function identifier: {identifier!r}")
+    return None if identifier is None else object_of(identifier, deserialize, "loss function", by_name=True)

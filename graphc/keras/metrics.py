@@ -20,7 +20,7 @@ from graphc.keras.losses import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from graphc.keras.utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from graphc.keras.utils.generic_utils import deserialize_keras_object, object_of, serialize_keras_object
 
 __all__ = [
     "MAE", "MAPE", "MSE", "MSLE", "binary_accuracy", "binary_crossentropy", "categorical_accuracy",
@@ -122,8 +122,4 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
 
 def get(identifier: Any) -> Any:
     """Return the metric that a name, a config or a callable stands for. Raises ValueError for others."""
-    if isinstance(identifier, (str, dict)):
-        return deserialize(identifier)
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret metric function identifier: {identifier!r}")
+    return object_of(identifier, deserialize, "metric function", by_name=True)

@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from graphc.keras import backend as K
-from graphc.keras.utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from graphc.keras.utils.generic_utils import deserialize_keras_object, object_of, serialize_keras_object
 
 
 class Regularizer:
@@ -120,12 +120,4 @@ def get(identifier: Any) -> Any:
 
     Raises ValueError for others.
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        return deserialize({"class_name": identifier, "config": {}})
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret regularizer identifier: {identifier!r}")
+    return None if identifier is None else object_of(identifier, deserialize, "regularizer")

@@ -18,20 +18,24 @@ def warn_of_age(name: str, instead: str) -> None:
 
 
 class _WeightedLayer(Layer):
-    """What layers with Keras 1's names of arguments share: a matrix and a bias over the last axis of the input."""
+    """What layers with Keras 1's names of arguments share: a matrix and a bias over the last axis of the input.
+
+    Their arguments beside those of a layer: `init`, `W_regularizer`, `b_regularizer`, `activity_regularizer`,
+    `W_constraint`, `b_constraint`, `bias` and `input_dim`, the number of features.
+    """
 
     rank = 2
 
     def __init__(
         self,
-        init: Any,
-        W_regularizer: Any,
-        b_regularizer: Any,
-        activity_regularizer: Any,
-        W_constraint: Any,
-        b_constraint: Any,
-        bias: bool,
-        input_dim: int | None,
+        init: Any = "glorot_uniform",
+        W_regularizer: Any = None,
+        b_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        W_constraint: Any = None,
+        b_constraint: Any = None,
+        bias: bool = True,
+        input_dim: int | None = None,
         **kwargs: Any,
     ) -> None:
         if input_dim:
@@ -97,26 +101,9 @@ class MaxoutDense(_WeightedLayer):
     (samples, `output_dim`). Weights: W (nb_feature, inputs, output_dim), b (nb_feature, output_dim).
     """
 
-    def __init__(
-        self,
-        output_dim: int,
-        nb_feature: int = 4,
-        init: Any = "glorot_uniform",
-        weights: Any = None,
-        W_regularizer: Any = None,
-        b_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        W_constraint: Any = None,
-        b_constraint: Any = None,
-        bias: bool = True,
-        input_dim: int | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, output_dim: int, nb_feature: int = 4, init: Any = "glorot_uniform", **kwargs: Any) -> None:
         warn_of_age("MaxoutDense", "Use a Dense layer and Maximum.")
-        super().__init__(
-            init, W_regularizer, b_regularizer, activity_regularizer, W_constraint, b_constraint, bias, input_dim,
-            weights=weights, **kwargs,
-        )  # fmt: skip
+        super().__init__(init, **kwargs)
         self.output_dim = output_dim
         self.nb_feature = nb_feature
 
@@ -145,26 +132,10 @@ class Highway(_WeightedLayer):
     Weights: W, W_carry (features, features), b, b_carry (features).
     """
 
-    def __init__(
-        self,
-        init: Any = "glorot_uniform",
-        activation: Any = None,
-        weights: Any = None,
-        W_regularizer: Any = None,
-        b_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        W_constraint: Any = None,
-        b_constraint: Any = None,
-        bias: bool = True,
-        input_dim: int | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, init: Any = "glorot_uniform", activation: Any = None, **kwargs: Any) -> None:
         warn_of_age("Highway", "Use Dense layers, Multiply and Add.")
         kwargs.pop("transform_bias", None)
-        super().__init__(
-            init, W_regularizer, b_regularizer, activity_regularizer, W_constraint, b_constraint, bias, input_dim,
-            weights=weights, **kwargs,
-        )  # fmt: skip
+        super().__init__(init, **kwargs)
         self.activation = activations.get(activation)
 
     def _add_weights(self, features: int) -> None:
@@ -205,13 +176,6 @@ class TimeDistributedDense(_WeightedLayer):
         output_dim: int,
         init: Any = "glorot_uniform",
         activation: Any = None,
-        weights: Any = None,
-        W_regularizer: Any = None,
-        b_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        W_constraint: Any = None,
-        b_constraint: Any = None,
-        bias: bool = True,
         input_dim: int | None = None,
         input_length: int | None = None,
         **kwargs: Any,
@@ -219,10 +183,7 @@ class TimeDistributedDense(_WeightedLayer):
         warn_of_age("TimeDistributedDense", "Use a Dense layer: it takes sequences.")
         if input_dim:
             kwargs["input_shape"] = (input_length, input_dim)
-        super().__init__(
-            init, W_regularizer, b_regularizer, activity_regularizer, W_constraint, b_constraint, bias, None,
-            weights=weights, **kwargs,
-        )  # fmt: skip
+        super().__init__(init, **kwargs)
         self.output_dim = output_dim
         self.activation = activations.get(activation)
         self.input_dim = input_dim

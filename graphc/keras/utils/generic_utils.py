@@ -65,6 +65,21 @@ def serialize_keras_object(instance: Any) -> Any:
     raise ValueError(f"Cannot serialize {instance!r}: it has neither `get_config` nor a name")
 
 
+def object_of(identifier: Any, deserialize: Callable[[Any], Any], what: str, by_name: bool = False) -> Any:
+    """Return what an identifier stands for: a config or a name is given to `deserialize`, a callable is itself.
+
+    A name means the class of that name with its defaults; with `by_name`, the object of that name. Raises ValueError
+    for others.
+    """
+    if isinstance(identifier, str) and not by_name:
+        return deserialize({"class_name": identifier, "config": {}})
+    if isinstance(identifier, (str, dict)):
+        return deserialize(identifier)
+    if callable(identifier):
+        return identifier
+    raise ValueError(located(f"Could not interpret {what} identifier: {identifier!r}"))
+
+
 def deserialize_keras_object(
     identifier: Any,
     module_objects: Mapping[str, Any] | None = None,
