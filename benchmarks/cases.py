@@ -86,6 +86,22 @@ CASES: dict[str, Case] = {
             "step",
             turn=1.0,
         ),
+        *(
+            Case(
+                name,
+                f"{text}, random weights, float32 images",
+                ("batch 1", "batch 8"),
+                ("graphc", "graphc fast", "onnxruntime", "openvino"),
+                "call",
+                turn=1.0,
+            )
+            for name, text in (
+                ("resnet50", "ResNet50 on 224 x 224"),
+                ("vgg16", "VGG16 on 224 x 224"),
+                ("mobilenet", "MobileNet on 224 x 224"),
+                ("inception_v3", "InceptionV3 on 299 x 299"),
+            )
+        ),
         Case(
             "elementwise",
             "gelu(a x + b) * sigmoid(c x) - log1p(exp(x)) on vectors of float32, gelu by tanh",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import image_networks
 from entry import Entry, Timed
 from fresh import first_call_entry, import_entry
 from problems import (
@@ -113,8 +114,19 @@ def _train_on_batches(variant: str, quick: bool) -> Entry:
     return Entry(losses, {"step within an epoch": Timed(texts[variant], names, len(sequence))})
 
 
+def _infer_images(case: str, variant: str, quick: bool) -> Entry:
+    graphc.set_conv_precision(variant or "exact")
+    model = image_networks.model_of(case, quick)
+    figures, check = {}, []
+    for figure, batch in image_networks.BATCHES.items():
+        images = image_networks.images_of(model, batch)
+        check += sample(model.predict_on_batch(images))
+        figures[figure] = Timed("model.predict_on_batch(x)", {"model": model, "x": images})
+    return Entry(check, figures)
+
+
 def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
-    """Return the entry of a case. Variants: native and executable (compiled functions), function (K.function)."""
+    """Return the entry of a case. Variants: native and executable (compiled functions), function (K.function), fast (convolutions)."""
     if case == "import_time":
         return import_entry(IMPORTED.get(("graphc", variant), "graphc"))
     if case == "first_call":
@@ -123,6 +135,8 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return _elementwise(quick)
     if case == "sequence_fit":
         return _train_on_batches(variant, quick)
+    if case in image_networks.APPLICATIONS:
+        return _infer_images(case, variant, quick)
     network = NETWORKS[case](quick)
     fit = "model.fit(x, y, batch_size=batch, epochs=epochs, verbose=0)"
     if case == "mlp_step":

@@ -1,0 +1,171 @@
+"""Networks of `keras.applications` as lists of steps that every peer can follow, with the same random weights.
+
+Importing graphc takes a few milliseconds and NumPy; nothing is compiled to describe a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from problems import Array
+
+from graphc import keras
+
+Pads = tuple[tuple[int, int], tuple[int, int]]
+
+# By case: the application and the size of its images.
+APPLICATIONS = {
+    "resnet50": ("ResNet50", 224),
+    "vgg16": ("VGG16", 224),
+    "mobilenet": ("MobileNet", 224),
+    "inception_v3": ("InceptionV3", 299),
+}
+BATCHES = {"batch 1": 1, "batch 8": 8}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A layer: its class, the layers it reads, its options, its weights, and what pads its windows."""
+
+    kind: str
+    name: str
+    inputs: tuple[str, ...]
+    options: dict[str, Any]
+    weights: list[Array] = field(default_factory=list)
+    pads: Pads = ((0, 0), (0, 0))
+
+
+class Builder(Protocol):
+    """What a peer provides: each method takes and returns its own kind of values, images channels first.
+
+    Kernels are (height, width, channels in, channels out), of depthwise convolutions (height, width, channels, 1).
+    `flatten` gives the elements channels last; `pixel` makes rows images of one pixel; averages leave out the padding.
+    """
+
+    def convolution(self, x: Any, kernel: Array, strides: Sequence[int], pads: Pads, is_depthwise: bool) -> Any: ...
+    def add_bias(self, x: Any, bias: Array) -> Any: ...
+    def normalize(self, x: Any, scale: Array, shift: Array, mean: Array, variance: Array, epsilon: float) -> Any: ...
+    def relu(self, x: Any, limit: float | None) -> Any: ...
+    def pool(self, x: Any, is_max: bool, size: Sequence[int], strides: Sequence[int], pads: Pads) -> Any: ...
+    def mean(self, x: Any) -> Any: ...
+    def flatten(self, x: Any) -> Any: ...
+    def pixel(self, x: Any) -> Any: ...
+    def dense(self, x: Any, kernel: Array, bias: Array) -> Any: ...
+    def softmax(self, x: Any) -> Any: ...
+    def pad(self, x: Any, pads: Pads) -> Any: ...
+    def add(self, xs: list[Any]) -> Any: ...
+    def concatenate(self, xs: list[Any]) -> Any: ...
+
+
+def model_of(case: str, quick: bool) -> Any:
+    """Return the model with its weights: small numbers of the size that keeps signals as they are."""
+    name, size = APPLICATIONS[case]
+    options: dict[str, Any] = {"classes": 10, "input_shape": (96, 96, 3)} if quick else {"input_shape": (size, size, 3)}
+    if quick and case == "mobilenet":
+        options["input_shape"] = (128, 128, 3)
+    model = getattr(keras.applications, name)(weights=None, **options)
+    random = np.random.default_rng(7)
+    for layer in model.layers:
+        weights = [_weight(random, keras.backend.int_shape(w), w.name) for w in layer.weights]
+        if weights:
+            layer.set_weights(weights)
+    return model
+
+
+def _weight(random: np.random.Generator, shape: tuple[int, ...], name: str) -> Array:
+    if len(shape) > 1:
+        inputs = shape[0] * shape[1] * (1 if "depthwise" in name else shape[2]) if len(shape) == 4 else shape[0]
+        return random.standard_normal(shape, np.float32) * np.float32((1.5 / inputs) ** 0.5)
+    if "gamma" in name or "variance" in name:
+        return random.uniform(0.8, 1.2, shape).astype(np.float32)
+    return random.standard_normal(shape, np.float32) * np.float32(0.1)
+
+
+def images_of(model: Any, batch: int) -> Array:
+    """Return a batch of images, channels last."""
+    return np.random.default_rng(11).standard_normal((batch, *model.input_shape[1:]), np.float32)
+
+
+def steps_of(model: Any) -> list[Step]:
+    """Return a model's layers as steps, in order."""
+    steps = []
+    for layer in model.layers:
+        sources = layer._inbound_nodes[0].inbound_layers
+        options = layer.get_config()
+        pads: Pads = ((0, 0), (0, 0))
+        if options.get("padding") == "same":
+            window = options.get("kernel_size") or options["pool_size"]
+            pads = _same(layer.input_shape[1:3], window, options["strides"])
+        inputs = tuple(source.name for source in sources)
+        steps.append(Step(type(layer).__name__, layer.name, inputs, options, layer.get_weights(), pads))
+    return steps
+
+
+def _same(space: Sequence[int], window: Sequence[int], strides: Sequence[int]) -> Pads:
+    totals = [max((-(-d // s) - 1) * s + w - d, 0) for d, w, s in zip(space, window, strides)]
+    return tuple((total // 2, total - total // 2) for total in totals)  # type: ignore[return-value]
+
+
+def follow(steps: Sequence[Step], b: Builder, x: Any) -> Any:
+    """Return what a peer makes of the steps, from its images to its classes."""
+    values: dict[str, Any] = {}
+    result = x
+    for step in steps:
+        inputs = [values[name] for name in step.inputs]
+        result = values[step.name] = _one(step, b, inputs, x)
+    return result
+
+
+def _one(step: Step, b: Builder, inputs: list[Any], images: Any) -> Any:
+    options, weights = step.options, step.weights
+    match step.kind:
+        case "InputLayer":
+            return images
+        case "Conv2D" | "DepthwiseConv2D":
+            is_depthwise = step.kind != "Conv2D"
+            y = b.convolution(inputs[0], weights[0], options["strides"], step.pads, is_depthwise)
+            y = b.add_bias(y, weights[1]) if options["use_bias"] else y
+            return _activated(y, b, options["activation"])
+        case "BatchNormalization":
+            rest = list(weights)
+            scale = rest.pop(0) if options["scale"] else np.ones_like(weights[0])
+            shift = rest.pop(0) if options["center"] else np.zeros_like(weights[0])
+            return b.normalize(inputs[0], scale, shift, *rest, options["epsilon"])
+        case "Activation":
+            return _activated(inputs[0], b, options["activation"])
+        case "ReLU":
+            return b.relu(inputs[0], options["max_value"])
+        case "ZeroPadding2D":
+            return b.pad(inputs[0], options["padding"])
+        case "MaxPooling2D" | "AveragePooling2D":
+            return b.pool(inputs[0], step.kind == "MaxPooling2D", options["pool_size"], options["strides"], step.pads)
+        case "GlobalAveragePooling2D":
+            return b.mean(inputs[0])
+        case "Flatten":
+            return b.flatten(inputs[0])
+        case "Dense":
+            return _activated(b.dense(inputs[0], *weights), b, options["activation"])
+        case "Add":
+            return b.add(inputs)
+        case "Concatenate":
+            return b.concatenate(inputs)
+        case "Dropout":
+            return inputs[0]
+        case "Reshape":
+            # MobileNet's: to an image of one pixel and back.
+            return b.flatten(inputs[0]) if len(options["target_shape"]) == 1 else b.pixel(inputs[0])
+    raise ValueError(f"layer {step.name}: no peer knows {step.kind}")
+
+
+def _activated(x: Any, b: Builder, activation: str | None) -> Any:
+    match activation:
+        case "relu":
+            return b.relu(x, None)
+        case "softmax":
+            return b.softmax(x)
+        case "linear" | None:
+            return x
+    raise ValueError(f"no peer knows the activation {activation}")
