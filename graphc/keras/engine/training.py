@@ -232,7 +232,7 @@ class Model(GeneratorMethods, Network):
             self._require_compiled()
             targets, weights = self._standardize_targets(y, sample_weight, class_weight)
             check_array_length_consistency(inputs, targets, weights)
-        if self.stateful and batch_size and inputs and inputs[0].shape[0] % batch_size:
+        if batch_size and self.stateful and inputs and inputs[0].shape[0] % batch_size:
             raise GraphError(
                 located(
                     f"{self.name} is stateful: the number of samples ({inputs[0].shape[0]}) must be a multiple of the "
@@ -416,7 +416,8 @@ class Model(GeneratorMethods, Network):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs of one batch."""
-        arrays, _, _ = self._standardize_user_data(x)
+        is_plain = type(x) is np.ndarray and self._is_one_batch(x, len(x))
+        arrays = [x] if is_plain else self._standardize_user_data(x)[0]
         self._make_predict_function()
         return unpack_singleton(self.predict_function(arrays + self._phase_value(0.0)))
 

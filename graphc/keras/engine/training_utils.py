@@ -72,8 +72,18 @@ def standardize_input_data(
         return []
     if data is None:
         return [None] * len(names)
+    # The common case, of which training row by row does little else.
+    is_plain = type(data) is np.ndarray and data.ndim > 1 and len(names) == 1
+    arrays = [data] if is_plain else _standardized(data, names, f"Error when checking model {exception_prefix}: ")
+    for name, array, shape in zip(names, arrays, shapes or ()):
+        if shape is not None and array is not None and (is_plain or not K.is_tensor(array)):
+            _check_shape(exception_prefix, name, array.shape, shape, check_batch_axis)
+    return arrays
+
+
+def _standardized(data: Any, names: Sequence[str], prefix: str) -> list[Any]:
+    """Return one array for each name; errors begin with `prefix`."""
     given = _to_arrays(data, names)
-    prefix = f"Error when checking model {exception_prefix}: "
     if any(x is not None and not hasattr(x, "shape") for x in given):
         if len(given) == 1:
             raise DataError(
@@ -88,25 +98,22 @@ def standardize_input_data(
                 f"for {list(names)}, but got {len(arrays)}, of shapes {[getattr(x, 'shape', None) for x in arrays]}"
             )
         )
-    for name, array, shape in zip(names, arrays, shapes or ()):
-        if shape is not None and array is not None and not K.is_tensor(array):
-            _check_shape(f"Error when checking {exception_prefix}: ", name, array.shape, shape, check_batch_axis)
     return arrays
 
 
 def _check_shape(
-    prefix: str, name: str, given: tuple[int, ...], expected: Sequence[int | None], check_batch_axis: bool
+    what: str, name: str, given: tuple[int, ...], expected: Sequence[int | None], check_batch_axis: bool
 ) -> None:
-    if len(given) != len(expected):
-        raise ShapeError(
-            located(f"{prefix}expected {name} to have {len(expected)} dimensions, but got array with shape {given}")
-        )
     start = 0 if check_batch_axis else 1
-    for size, dim in zip(given[start:], expected[start:]):
-        if dim and dim != size:
-            raise ShapeError(
-                located(f"{prefix}expected {name} to have shape {tuple(expected)} but got array with shape {given}")
-            )
+    if len(given) != len(expected):
+        wanted = f"{len(expected)} dimensions,"
+    elif any(dim and dim != size for size, dim in zip(given[start:], expected[start:])):
+        wanted = f"shape {tuple(expected)}"
+    else:
+        return
+    raise ShapeError(
+        located(f"Error when checking {what}: expected {name} to have {wanted} but got array with shape {given}")
+    )
 
 
 def standardize_sample_or_class_weights(x_weight: Any, output_names: Sequence[str], weight_type: str) -> list[Any]:
@@ -149,6 +156,10 @@ def check_array_length_consistency(
     inputs: Sequence[Any] | None, targets: Sequence[Any] | None, weights: Sequence[Any] | None = None
 ) -> None:
     """Raise ShapeError unless all arrays have the same number of samples."""
+    if inputs and targets and weights:
+        every = [*inputs, *targets, *weights]
+        if all(x is not None for x in every) and len({x.shape[0] for x in every}) == 1:
+            return
     groups = {"input (x)": inputs, "target (y)": targets, "sample_weight": weights}
     lengths = {}
     for what, arrays in groups.items():
