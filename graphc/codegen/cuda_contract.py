@@ -6,6 +6,7 @@ and batches all go the same way. A sum is one chain over the depth in order, wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.codegen.cuda_expression import CudaExpressions, CudaWriter
@@ -41,6 +42,9 @@ def choose_tile(kernel: ContractKernel) -> Tile:
     # A run-time number of rows that is a batch is taken for few, one that is a batch of pixels for many.
     few_rows = rows <= 64 if isinstance(rows, int) else bare_symbol(rows) is not None
     few_columns = columns <= 64 if isinstance(columns, int) else bare_symbol(columns) is not None
+    if kernel.beside:
+        # Several sums a thread: as many registers as one sum of a larger tile.
+        return _SMALL if few_rows else _MIDDLE
     if few_rows:
         return _SMALL if few_columns or not kernel.batch else _FLAT
     if few_columns:
@@ -72,7 +76,9 @@ class _ContractWriter:
         tiles = product([*(extent for _, extent in k.batch), ceildiv(k.row[1], t.rows), across])
         depth = product(extent for _, extent in k.depth)
         # The odd distance keeps threads that write a column of a slab out of each other's banks.
-        w.line(f"__shared__ {self._kind} lefts[{t.deep}][{t.rows + 1}], rights[{t.deep}][{t.columns + 1}];")
+        count = len(k.rights)
+        w.line(f"__shared__ {self._kind} lefts[{t.deep}][{t.rows + 1}];")
+        w.line(f"__shared__ {self._kind} rights[{count}][{t.deep}][{t.columns + 1}];")
         w.line(f"const int x = threadIdx.x % {t.columns // t.wide}, y = threadIdx.x / {t.columns // t.wide};")
         for text, dim in (("rows", k.row[1]), ("columns", k.column[1]), ("depth", depth), ("tiles", tiles)):
             w.line(f"const gc_index {text} = {self._emitter.dim(dim)};")
@@ -82,32 +88,32 @@ class _ContractWriter:
             bind_number(self._emitter, [*k.batch, (line, ceildiv(k.row[1], t.rows)), (column, across)], "tile")
             w.line(f"const gc_index first_row = {self._emitter.symbol(line)} * {t.rows};")
             w.line(f"const gc_index first_column = {self._emitter.symbol(column)} * {t.columns};")
-            w.line(f"{self._kind} sums[{t.high}][{t.wide}] = {{}};")
+            w.line(f"{self._kind} sums[{count}][{t.high}][{t.wide}] = {{}};")
             with w.block(f"for (gc_index first_deep = 0; first_deep < depth; first_deep += {t.deep})"):
                 w.line("__syncthreads();")
-                self._slab(k.left, k.row[0], "row", t.rows)
-                self._slab(k.right, k.column[0], "column", t.columns)
+                self._slab([k.left], k.row[0], "row", t.rows)
+                self._slab(k.rights, k.column[0], "column", t.columns)
                 w.line("__syncthreads();")
                 self._multiply()
             self._epilogue()
         return Geometry(self._name, tiles, t.threads)
 
-    def _slab(self, operand: Load, symbol: Symbol, side: str, count: int) -> None:
-        """Copy what the tile needs of an operand for some steps of the sum; zero outside."""
+    def _slab(self, operands: Sequence[Load], symbol: Symbol, side: str, count: int) -> None:
+        """Copy what the tile needs of the operands of a side for some steps of the sum; zero outside."""
         w, deep = self._writer, self._tile.deep
         # Neighbouring threads read neighbouring elements.
-        along_depth = _distance(operand, self._kernel.depth[-1][0]) == 1
+        along_depth = _distance(operands[0], self._kernel.depth[-1][0]) == 1
         at, step = (f"e / {deep}", f"e % {deep}") if along_depth else (f"e % {count}", f"e / {count}")
-        name = "lefts" if side == "row" else "rights"
+        places = ["lefts"] if side == "row" else [f"rights[{i}]" for i in range(len(operands))]
         with w.block(f"for (int e = threadIdx.x; e < {count * deep}; e += {self._tile.threads})"):
             w.line(f"const int at = {at}, step = {step};")
             w.line(f"const gc_index {side} = first_{side} + at, deep = first_deep + step;")
-            w.line(f"{self._kind} element = 0;")
-            with w.block(f"if ({side} < {side}s && deep < depth)"):
-                self._emitter.bind(symbol, side)
-                bind_number(self._emitter, self._kernel.depth, "deep")
-                w.line(f"element = {self._emitter.value(operand)};")
-            w.line(f"{name}[step][at] = element;")
+            w.line(f"const bool inside = {side} < {side}s && deep < depth;")
+            self._emitter.bind(symbol, side)
+            bind_number(self._emitter, self._kernel.depth, "deep")
+            for place, operand in zip(places, operands):
+                element = f"{operand.buffer}[{self._emitter.dim(operand.offset)}]"
+                w.line(f"{place}[step][at] = inside ? {element} : 0;")
 
     def _multiply(self) -> None:
         w, t = self._writer, self._tile
@@ -117,13 +123,15 @@ class _ContractWriter:
             w.line(f"{self._kind} left[{t.high}], right[{t.wide}];")
             w.line("#pragma unroll")
             w.line(f"for (int i = 0; i < {t.high}; ++i) left[i] = lefts[step][y + i * {down}];")
-            w.line("#pragma unroll")
-            w.line(f"for (int j = 0; j < {t.wide}; ++j) right[j] = rights[step][x + j * {over}];")
-            w.line("#pragma unroll")
-            w.line(f"for (int i = 0; i < {t.high}; ++i)")
-            w.line("#pragma unroll")
             multiply_add = "fma" if self._kernel.dtype == "float64" else "fmaf"
-            w.line(f"  for (int j = 0; j < {t.wide}; ++j) sums[i][j] = {multiply_add}(left[i], right[j], sums[i][j]);")
+            for number in range(len(self._kernel.rights)):
+                sums = f"sums[{number}][i][j]"
+                w.line("#pragma unroll")
+                w.line(f"for (int j = 0; j < {t.wide}; ++j) right[j] = rights[{number}][step][x + j * {over}];")
+                w.line("#pragma unroll")
+                w.line(f"for (int i = 0; i < {t.high}; ++i)")
+                w.line("#pragma unroll")
+                w.line(f"  for (int j = 0; j < {t.wide}; ++j) {sums} = {multiply_add}(left[i], right[j], {sums});")
 
     def _epilogue(self) -> None:
         """Give each sum to the kernel's epilogue."""
@@ -137,7 +145,8 @@ class _ContractWriter:
                 with w.block("if (row < rows && column < columns)"):
                     self._emitter.bind(k.row[0], "row")
                     self._emitter.bind(k.column[0], "column")
-                    self._emitter.bind_local("sum", "sums[i][j]")
+                    for number, total in enumerate(k.sums):
+                        self._emitter.bind_local(total.name, f"sums[{number}][i][j]")
                     statements(self._emitter, k.epilogue)
 
 

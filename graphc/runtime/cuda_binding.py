@@ -51,7 +51,7 @@ class Binding:
         self._runs = 0
 
     def _layout(self) -> tuple[dict[str, int], int]:
-        """Return the place of every input, output and temporary, and the bytes of all."""
+        """Return the place of every buffer that is not fixed, and the bytes of all."""
         places: dict[str, int] = {}
         total = _aligned(symbolic.evaluate(self._plan.arena, self.sizes))
         for b in self._plan.buffers:
