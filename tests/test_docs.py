@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from graphc import config, ops
+from graphc.cli import main
 from tests.transcript import FENCE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,6 +102,14 @@ def test_the_table_of_flags_is_that_of_the_code() -> None:
     assert found[1] == flag_table()
 
 
+def test_the_readme_tells_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    commands = re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.M)
+    told = re.findall(r"^\| `python -m graphc (\w+)", (ROOT / "README.md").read_text(), re.M)
+    assert sorted(told) == sorted(commands)
+
+
 def test_the_architecture_page_names_every_decision() -> None:
     architecture = named_files(ROOT / "docs" / "architecture.md")
     decisions = {name(p) for p in (ROOT / "docs" / "decisions").glob("*.md")}
@@ -128,8 +137,9 @@ def test_every_op_is_in_the_reference() -> None:
     assert sorted(listed) == sorted(ops.__all__)
 
 
-def test_notes_are_about_names_of_keras() -> None:
+def test_what_is_missing_of_keras_has_a_reason() -> None:
     made = reference()
+    assert [name for name in made.missing_names() if not made.note(*name.rsplit(".", 1))] == []
     known = {f"{module}.{name}" for module, names in made.API.items() for name in [*names, "*"]}
     assert set(made.NOTES) <= known
 
