@@ -26,7 +26,7 @@ def lower_steps(fusion: Fusion, storage: Storage) -> tuple[Step, ...]:
     after_loop = False
     for group in _in_order(fusion):
         if group in loops:
-            steps += _loop_steps(loops[group], storage)
+            steps += _loop_steps(loops[group], group.members[0], storage)
             launched, after_loop = [], True
             continue
         for position, built in enumerate(_kernels(group, fusion, storage)):
@@ -41,12 +41,15 @@ def lower_steps(fusion: Fusion, storage: Storage) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _loop_steps(loop: LoopPlan, storage: Storage) -> list[Step]:
-    """Return the loop of a loop, behind the copies that it needs."""
-    starts = start_kernels(loop, storage)
-    copies = [_launch(built, storage, n.type.size, True) for built, (_, _, n) in zip(starts, loop.starts)]
+def _loop_steps(loop: LoopPlan, result: Node, storage: Storage) -> list[Step]:
+    """Return the loop that gives `result` and its siblings, behind the copies that it needs."""
+    steps: list[Step] = []
+    for built, (_, _, carry) in zip(start_kernels(loop, storage), loop.starts):
+        work, source = carry.type.size, result.provenance
+        origin = Origin(result.op.name, str(carry.type), source.layer, source.source, work, result)
+        steps.append(_launch(built, storage, work, True, (origin,)))
     body = lower_steps(*body_program(loop, storage))
-    return [*copies, Loop(loop.symbol, loop.length, body, independent_rows(body))]
+    return [*steps, Loop(loop.symbol, loop.length, body, independent_rows(body))]
 
 
 def _kernels(group: Group, fusion: Fusion, storage: Storage) -> list[BuiltKernel]:
