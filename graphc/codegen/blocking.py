@@ -114,7 +114,9 @@ def choose_blocking(
         panels = -(-rows // tile.rows)
         last_rows = rows % tile.rows
     elif not by_dots:
-        rest = tuple(wide_tile(h, columns, lanes, registers, operands) for h in ((4, 1) if tile.rows > 4 else (1,)))
+        # Small products of several operands come in loops, where the last rows count as much as code size does.
+        heights = [h for h in ((4, 2, 1) if operands > 1 else (4, 1)) if h < tile.rows]
+        rest = tuple(wide_tile(h, columns, lanes, registers, operands) for h in heights)
     packing = _packing(rows, columns, steps, layout, right_distance, itemsize, tile.vectors * lanes)
     if operands > 1 and packing == "many":
         # Copies lie at other distances from each other than what they are copies of.

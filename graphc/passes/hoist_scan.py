@@ -31,7 +31,8 @@ def hoist_scan(graph: Graph) -> Graph:
                                                       %b0.4 = add(%b0.0, %b0.3)
                                                     %4 = scan(%3, %h, %u, body=b0)
 
-    What depends only on inputs that are the same in all steps goes outside too, unless it merely moves elements.
+    What depends only on inputs that are the same in all steps goes outside too, unless it merely moves elements. A
+    matrix that each step multiplies by transposed is transposed once.
     """
     return rewrite_recurrences(graph, _hoisted)
 
@@ -66,15 +67,20 @@ def _all_steps(v: Node, outside: Mapping[Node, Node], recurrence: Recurrence) ->
 
 
 def _costly_steady(inside: Iterable[Node], steady: Collection[Node], roots: Iterable[Node]) -> list[Node]:
-    """Return the nodes, the same in all steps, that what stays inside reads and that do more than move elements."""
+    """Return the nodes, the same in all steps, that what stays inside reads and that do more than move elements.
+
+    Transposed right operands of contractions are among them: kernels read rows of those, and would copy them each time.
+    """
     inside = list(inside)
     free = made_of_numbers(inside)
     waiting = [i for n in inside if n not in steady for i in n.inputs if i in steady]
     waiting += [n for n in roots if n in steady]
+    products = (n for n in inside if n.op.kind == "contraction" and n not in steady)
+    transposed = {n.inputs[1] for n in products if n.inputs[1] in steady and n.inputs[1].op.name == "transpose"}
     found: dict[Node, None] = {}
     while waiting:
         n = waiting.pop()
-        if n.op.kind == "movement":
+        if n.op.kind == "movement" and n not in transposed:
             waiting.extend(n.inputs)
         elif n.op is not PLACEHOLDER and n not in free:
             found[n] = None
