@@ -346,6 +346,42 @@ STEPS: tuple[Callable[[_Builder], Node], ...] = (
 )  # fmt: skip
 
 
+# Inside a step only what is continuous: values are seen at the first step, and are others at the next.
+_INNER: tuple[Callable[[_Builder], Node], ...] = (
+    _unary, _unary, _binary, _binary, _with_literal, _divide, _fold, _softmax, _reshape, _transpose, _broadcast, _slice,
+    _join, _pad, _matmul, _dense, _dense, _dense,
+)  # fmt: skip
+
+
+def _recurrence(b: _Builder) -> Node:
+    """A scan over one or two nodes, whose random step may use any node there is."""
+    first = b.pick(lambda n: n.rank > 0 and n.dtype == b.floating)
+    second = b.pick(lambda n: n.rank > 0 and n.shape[0] == first.shape[0] and n.dtype == b.floating)
+    sequences = [first, second][: 1 + b.choose(2)]
+    initials = [ops.tanh(b.pick(lambda n: n.rank < 3 and n.dtype == b.floating)) for _ in range(1 + b.choose(2))]
+
+    def step(*inner: Node) -> tuple[list[Node], list[Node]]:
+        shown = [b.value(n)[0] for n in sequences] + [b.value(n) for n in initials]
+        values = {**b.values, **dict(zip(inner, shown, strict=True))}
+        inside = _Builder(b.entropy, b.floating, b.rng, [], b.states, [*b.nodes, *inner], values, b.environment)
+        for _ in range(2 + b.choose(5)):
+            _grow(inside, _INNER)
+        return [_next(inside, c) for c in inner[len(sequences) :]], [inside.nodes[-1], inner[-1]]
+
+    finals, stacked = graphc.scan(step, sequences, initials, reverse=bool(b.choose(2)))
+    results = [n for n in (*stacked, *finals) if n.rank <= 4 and _is_fine(b.value(n))]
+    if not results:
+        raise _NoStep
+    b.nodes.extend(n for n in results[1:] if n not in b.nodes)
+    return results[0]
+
+
+def _next(b: _Builder, carry: Node) -> Node:
+    """A new value of a carry, bounded: one of the latest nodes, or its mean where the shape is another."""
+    n = b.pick(lambda n: n.dtype == b.floating)
+    return ops.tanh(n if n.shape == carry.shape else carry * 0.5 + ops.mean(n))
+
+
 def _start(b: _Builder) -> None:
     """Two float inputs (with a batch of their own each), an integer and a bool one."""
     columns = DIMS[b.choose(4)]
@@ -376,22 +412,27 @@ def _is_fine(value: np.ndarray) -> bool:
     return value.size <= 2000 and bool(np.all(np.abs(value.astype(np.float64)) < _LIMIT))
 
 
-def build(seed: int, entropy: bytes) -> Program:
+def build(seed: int, entropy: bytes, steps: Sequence[Callable[[_Builder], Node]] = STEPS) -> Program:
     """Return the program that these bytes describe."""
     b = _Builder(iter(entropy), "", np.random.default_rng(seed))
     b.floating = "float64" if seed % 4 == 0 else "float32"
     try:
         _start(b)
         while True:
-            try:
-                n = STEPS[b.choose(len(STEPS))](b)
-                if n.rank <= 4 and n not in b.nodes and _is_fine(b.value(n)):
-                    b.nodes.append(n)
-            except (_NoStep, GraphcError, ValueError, IndexError):
-                continue
+            _grow(b, steps)
     except (StopIteration, RuntimeError):
         pass
     return _finish(b)
+
+
+def _grow(b: _Builder, steps: Sequence[Callable[[_Builder], Node]]) -> None:
+    """Add a node, unless the step chosen does not apply."""
+    try:
+        n = steps[b.choose(len(steps))](b)
+        if n.rank <= 4 and n not in b.nodes and _is_fine(b.value(n)):
+            b.nodes.append(n)
+    except (_NoStep, GraphcError, ValueError, IndexError):
+        return
 
 
 def _finish(b: _Builder) -> Program:
@@ -417,6 +458,13 @@ def _updates(b: _Builder, outputs: tuple[Node, ...]) -> Iterator[tuple[Node, Nod
 def programs(largest: int = 48) -> st.SearchStrategy[Program]:
     """Return a strategy of programs grown from up to `largest` choices."""
     return st.builds(build, st.integers(0, 2**16), st.binary(min_size=12, max_size=largest))
+
+
+def recurrent_programs(largest: int = 64) -> st.SearchStrategy[Program]:
+    """Return a strategy of programs with loops over sequences, and slopes of them."""
+    steps = (*STEPS, *(_recurrence,) * 6, *(_gradient,) * 2)
+    return st.builds(lambda seed, entropy: build(seed, entropy, steps), st.integers(0, 2**16),
+                     st.binary(min_size=24, max_size=largest))  # fmt: skip
 
 
 def assert_close(given: Sequence[np.ndarray], expected: Sequence[np.ndarray], graph: Graph) -> None:
