@@ -30,7 +30,6 @@ CASES = [(op, number) for op in OPS for number in range(len(op.samples))]
 TOLERANCE = {"float64": 1e-10, "float32": 2e-5, "float16": 4e-3, "bfloat16": 3e-2}
 # Where the result is an integer or a truth value, rounding the operands may change it altogether.
 EXACT_OPERANDS = {"cast", "random_bits"}
-LOWERED = [case for case in CASES if case[0].name != "scan"]
 
 
 def sample(op: Op, number: int) -> tuple[tuple[Array, ...], Any]:
@@ -163,7 +162,7 @@ def test_op_without_a_gradient_passes_none(case: tuple[Op, int]) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@each(LOWERED)
+@each(CASES)
 def test_scheduled_program_means_the_same(case: tuple[Op, int], dtype: str) -> None:
     op, number = case
     arrays, attrs = sample(op, number)
@@ -176,7 +175,7 @@ def test_scheduled_program_means_the_same(case: tuple[Op, int], dtype: str) -> N
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
-@each(LOWERED)
+@each(CASES)
 def test_compiled_function_means_the_same(case: tuple[Op, int], dtype: str) -> None:
     op, number = case
     arrays, attrs = sample(op, number)
