@@ -42,6 +42,7 @@ def environment(threads: int) -> dict[str, str]:
     names = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
     told = {f"{name}_NUM_THREADS": str(threads) for name in names} | {"GRAPHC_THREADS": str(threads)}
     told |= {
+        "BENCHMARK_PYTHON": sys.executable,
         "JAX_PLATFORMS": "cpu",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "",

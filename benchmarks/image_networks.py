@@ -1,18 +1,17 @@
-"""Networks of `keras.applications` as lists of steps that every peer can follow, with the same random weights.
-
-Importing graphc takes a few milliseconds and NumPy; nothing is compiled to describe a network.
-"""
+"""Networks of `keras.applications` as lists of steps that every peer can follow. Standard library and NumPy only."""
 
 from __future__ import annotations
 
+import os
+import pickle
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from problems import Array
-
-from graphc import keras
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
@@ -60,53 +59,17 @@ class Builder(Protocol):
     def concatenate(self, xs: list[Any]) -> Any: ...
 
 
-def model_of(case: str, quick: bool) -> Any:
-    """Return the model with its weights: small numbers of the size that keeps signals as they are."""
-    name, size = APPLICATIONS[case]
-    options: dict[str, Any] = {"classes": 10, "input_shape": (96, 96, 3)} if quick else {"input_shape": (size, size, 3)}
-    if quick and case == "mobilenet":
-        options["input_shape"] = (128, 128, 3)
-    model = getattr(keras.applications, name)(weights=None, **options)
-    random = np.random.default_rng(7)
-    for layer in model.layers:
-        weights = [_weight(random, keras.backend.int_shape(w), w.name) for w in layer.weights]
-        if weights:
-            layer.set_weights(weights)
-    return model
-
-
-def _weight(random: np.random.Generator, shape: tuple[int, ...], name: str) -> Array:
-    if len(shape) > 1:
-        inputs = shape[0] * shape[1] * (1 if "depthwise" in name else shape[2]) if len(shape) == 4 else shape[0]
-        return random.standard_normal(shape, np.float32) * np.float32((1.5 / inputs) ** 0.5)
-    if "gamma" in name or "variance" in name:
-        return random.uniform(0.8, 1.2, shape).astype(np.float32)
-    return random.standard_normal(shape, np.float32) * np.float32(0.1)
-
-
-def images_of(model: Any, batch: int) -> Array:
+def images_of(size: int, batch: int) -> Array:
     """Return a batch of images, channels last."""
-    return np.random.default_rng(11).standard_normal((batch, *model.input_shape[1:]), np.float32)
+    return np.random.default_rng(11).standard_normal((batch, size, size, 3), np.float32)
 
 
-def steps_of(model: Any) -> list[Step]:
-    """Return a model's layers as steps, in order."""
-    steps = []
-    for layer in model.layers:
-        sources = layer._inbound_nodes[0].inbound_layers
-        options = layer.get_config()
-        pads: Pads = ((0, 0), (0, 0))
-        if options.get("padding") == "same":
-            window = options.get("kernel_size") or options["pool_size"]
-            pads = _same(layer.input_shape[1:3], window, options["strides"])
-        inputs = tuple(source.name for source in sources)
-        steps.append(Step(type(layer).__name__, layer.name, inputs, options, layer.get_weights(), pads))
-    return steps
-
-
-def _same(space: Sequence[int], window: Sequence[int], strides: Sequence[int]) -> Pads:
-    totals = [max((-(-d // s) - 1) * s + w - d, 0) for d, w, s in zip(space, window, strides)]
-    return tuple((total // 2, total - total // 2) for total in totals)  # type: ignore[return-value]
+def described(case: str, quick: bool) -> tuple[list[Step], int]:
+    """Return a network's steps and the size of its images, from an interpreter that has graphc."""
+    script = Path(__file__).with_name("image_models.py")
+    command = [os.environ["BENCHMARK_PYTHON"], str(script), case, str(int(quick))]
+    found: tuple[list[Step], int] = pickle.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    return found
 
 
 def follow(steps: Sequence[Step], b: Builder, x: Any) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+import image_models
 import image_networks
+import numpy as np
 from entry import Entry, Timed
 from fresh import first_call_entry, import_entry
 from problems import (
@@ -116,10 +117,10 @@ def _train_on_batches(variant: str, quick: bool) -> Entry:
 
 def _infer_images(case: str, variant: str, quick: bool) -> Entry:
     graphc.set_conv_precision(variant or "exact")
-    model = image_networks.model_of(case, quick)
+    model = image_models.model_of(case, quick)
     figures, check = {}, []
     for figure, batch in image_networks.BATCHES.items():
-        images = image_networks.images_of(model, batch)
+        images = image_networks.images_of(model.input_shape[1], batch)
         check += sample(model.predict_on_batch(images))
         figures[figure] = Timed("model.predict_on_batch(x)", {"model": model, "x": images})
     return Entry(check, figures)

@@ -10,8 +10,7 @@ import onnx
 import onnxruntime
 from entry import Entry, Timed
 from fresh import first_call_entry, import_entry
-from image_networks import APPLICATIONS, BATCHES, Pads, follow, images_of, steps_of
-from image_networks import model_of as model_of_case
+from image_networks import APPLICATIONS, BATCHES, Pads, Step, described, follow, images_of
 from onnx import helper, numpy_helper
 from problems import NETWORKS, Array, Network, sample
 
@@ -127,9 +126,9 @@ def _edges(pads: Pads) -> list[int]:
     return [pads[0][0], pads[1][0], pads[0][1], pads[1][1]]
 
 
-def _image_session(model: Any, images: Array, threads: int) -> Any:
+def _image_session(steps: Sequence[Step], images: Array, threads: int) -> Any:
     b = _Onnx()
-    result = follow(steps_of(model), b, "x")
+    result = follow(steps, b, "x")
     ends = [
         helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, images.shape),
         helper.make_tensor_value_info(result, onnx.TensorProto.FLOAT, None),
@@ -140,11 +139,11 @@ def _image_session(model: Any, images: Array, threads: int) -> Any:
 
 
 def _infer_images(case: str, threads: int, quick: bool) -> Entry:
-    model = model_of_case(case, quick)
+    steps, size = described(case, quick)
     figures, check = {}, []
     for figure, batch in BATCHES.items():
-        images = np.ascontiguousarray(images_of(model, batch).transpose(0, 3, 1, 2))
-        session = _image_session(model, images, threads)
+        images = np.ascontiguousarray(images_of(size, batch).transpose(0, 3, 1, 2))
+        session = _image_session(steps, images, threads)
         check += sample(session.run(None, {"x": images})[0])
         figures[figure] = Timed("run(None, feed)", {"run": session.run, "feed": {"x": images}})
     return Entry(check, figures)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import openvino
 from entry import Entry, Timed
-from image_networks import APPLICATIONS, BATCHES, Pads, follow, images_of, model_of, steps_of
+from image_networks import APPLICATIONS, BATCHES, Pads, described, follow, images_of
 from openvino import opset13 as opset
 from problems import NETWORKS, Array, Network, sample
 
@@ -97,12 +97,12 @@ def _whole(kernel: Array) -> Array:
 
 
 def _infer_images(case: str, threads: int, quick: bool) -> Entry:
-    model = model_of(case, quick)
+    steps, size = described(case, quick)
     figures, check = {}, []
     for figure, batch in BATCHES.items():
-        images = np.ascontiguousarray(images_of(model, batch).transpose(0, 3, 1, 2))
+        images = np.ascontiguousarray(images_of(size, batch).transpose(0, 3, 1, 2))
         x = opset.parameter(list(images.shape), np.float32)
-        request = _compiled(follow(steps_of(model), _OpenVino(), x), x, threads)
+        request = _compiled(follow(steps, _OpenVino(), x), x, threads)
         check += sample(request.infer({0: images})[0])
         text = "infer(feed, share_inputs=True, share_outputs=True)"
         figures[figure] = Timed(text, {"infer": request.infer, "feed": {0: images}})
