@@ -1,4 +1,4 @@
-"""Layers of images and sequences, and recurrent layers, under their Keras 1 names, against what Keras 1.2.2 computed."""
+"""Layers of images, of sequences and with states, under Keras 1 names, against what Keras 1.2.2 computed."""
 
 from __future__ import annotations
 
