@@ -58,6 +58,15 @@ def set_conv_precision(precision: str) -> None:
     config.put("GRAPHC_CONV_PRECISION", precision)
 
 
+def set_matmul_precision(precision: str) -> None:
+    """Let contractions that are compiled from now on for a GPU round their float32 operands (GRAPHC_MATMUL_PRECISION).
+
+    `float32` rounds nothing; `tf32` keeps 10 bits of the fraction and `bfloat16` 7, and tensor cores multiply; sums
+    are float32 in any case. The CPU computes in float32 whatever is asked for. Raises ConfigError for another one.
+    """
+    config.put("GRAPHC_MATMUL_PRECISION", precision)
+
+
 def function(
     inputs: Sequence[Node],
     outputs: Node | Sequence[Node],
@@ -102,7 +111,7 @@ def compile_graph(
     lowered = time.perf_counter()
     device = runtime.current_device()
     if not isinstance(device, runtime.CpuDevice):
-        program = codegen.emit_cuda(plan)
+        program = codegen.emit_cuda(plan, config.get("GRAPHC_MATMUL_PRECISION"))
         stages = _stages(report, rewritten, lowered)
         return runtime.load_program(plan, program, device, report.graph, stages, name, single, checked, built)
     text = codegen.emit_plan(plan, cpu_target(), profiled)

@@ -44,6 +44,12 @@ def _precision(text: str) -> str:
     return text
 
 
+def _matmul_precision(text: str) -> str:
+    if text not in ("float32", "tf32", "bfloat16"):
+        raise ValueError("expected float32, tf32 or bfloat16")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Flag:
     """One row of the table: `parse` turns the environment's text into the value; `help` tells what it does."""
@@ -74,6 +80,12 @@ FLAGS: dict[str, Flag] = {
             _precision,
             "exact",
             "exact: convolutions round as direct sums do; fast: some ten times more, and faster for 3 x 3 kernels",
+        ),
+        Flag(
+            "GRAPHC_MATMUL_PRECISION",
+            _matmul_precision,
+            "float32",
+            "what a GPU may round float32 operands of contractions to: float32, tf32 or bfloat16",
         ),
         Flag("GRAPHC_DEVICE", _device, "cpu", "where programs run: cpu, cuda or cuda:N"),
     )

@@ -25,6 +25,8 @@ class Tile:
     high: int
     wide: int
     deep: int = 16
+    # What a line of a slab is longer than its contents, so that threads keep out of each other's banks.
+    gap: int = 1
 
     @property
     def threads(self) -> int:
@@ -34,6 +36,9 @@ class Tile:
 
 _LARGE, _MIDDLE, _SMALL = Tile(128, 128, 8, 8, 8), Tile(64, 64, 4, 4), Tile(32, 32, 2, 2, 32)
 _NARROW, _FLAT = Tile(128, 32, 4, 4), Tile(32, 128, 4, 4)
+_TENSOR = Tile(64, 64, 8, 4, gap=8)
+# Fewer rows or columns would leave most of a tensor core's tile empty.
+_LEAST_TENSOR = 16
 
 
 def choose_tile(kernel: ContractKernel) -> Tile:
@@ -54,16 +59,28 @@ def choose_tile(kernel: ContractKernel) -> Tile:
     return _MIDDLE
 
 
-def emit_contract_body(kernel: ContractKernel, name: str, writer: CudaWriter) -> Geometry:
-    """Write the body of a kernel's function and return how to launch it."""
+def emit_contract_body(kernel: ContractKernel, name: str, writer: CudaWriter, precision: str) -> Geometry:
+    """Write the body of a kernel's function and return how to launch it.
+
+    `precision` is what operands in float32 may be rounded to before they are multiplied: float32, tf32 or bfloat16.
+    """
     emitter = CudaExpressions(writer, kernel.parameters)
     for position, symbol in enumerate(kernel.sizes):
         emitter.bind(symbol, f"size{position}")
-    tile = choose_tile(kernel)
-    return _ContractWriter(kernel, name, emitter, tile).write()
+    if precision != "float32" and takes_tensor_cores(kernel):
+        return _TensorWriter(kernel, name, emitter, precision).write()
+    return ContractWriter(kernel, name, emitter, choose_tile(kernel)).write()
 
 
-class _ContractWriter:
+def takes_tensor_cores(kernel: ContractKernel) -> bool:
+    """Tell whether tensor cores may do a kernel's products, if precision allows it."""
+    extents = (kernel.row[1], kernel.column[1])
+    return kernel.dtype == "float32" and not any(isinstance(e, int) and e < _LEAST_TENSOR for e in extents)
+
+
+class ContractWriter:
+    """Products one by one; every thread has some sums of a tile."""
+
     def __init__(self, kernel: ContractKernel, name: str, emitter: CudaExpressions, tile: Tile) -> None:
         self._kernel, self._name, self._emitter, self._tile = kernel, name, emitter, tile
         self._writer = emitter.writer
@@ -75,11 +92,10 @@ class _ContractWriter:
         across = ceildiv(k.column[1], t.columns)
         tiles = product([*(extent for _, extent in k.batch), ceildiv(k.row[1], t.rows), across])
         depth = product(extent for _, extent in k.depth)
-        # The odd distance keeps threads that write a column of a slab out of each other's banks.
         count = len(k.rights)
-        w.line(f"__shared__ {self._kind} lefts[{t.deep}][{t.rows + 1}];")
-        w.line(f"__shared__ {self._kind} rights[{count}][{t.deep}][{t.columns + 1}];")
-        w.line(f"const int x = threadIdx.x % {t.columns // t.wide}, y = threadIdx.x / {t.columns // t.wide};")
+        w.line(f"__shared__ {self._kind} lefts[{t.deep}][{t.rows + t.gap}];")
+        w.line(f"__shared__ {self._kind} rights[{count}][{t.deep}][{t.columns + t.gap}];")
+        self._place_thread()
         for text, dim in (("rows", k.row[1]), ("columns", k.column[1]), ("depth", depth), ("tiles", tiles)):
             w.line(f"const gc_index {text} = {self._emitter.dim(dim)};")
         with w.block("for (gc_index tile = blockIdx.x; tile < tiles; tile += gridDim.x)"):
@@ -88,7 +104,7 @@ class _ContractWriter:
             bind_number(self._emitter, [*k.batch, (line, ceildiv(k.row[1], t.rows)), (column, across)], "tile")
             w.line(f"const gc_index first_row = {self._emitter.symbol(line)} * {t.rows};")
             w.line(f"const gc_index first_column = {self._emitter.symbol(column)} * {t.columns};")
-            w.line(f"{self._kind} sums[{count}][{t.high}][{t.wide}] = {{}};")
+            w.line(f"{self._kind} sums[{count}]{self._sums_shape()} = {{}};")
             with w.block(f"for (gc_index first_deep = 0; first_deep < depth; first_deep += {t.deep})"):
                 w.line("__syncthreads();")
                 self._slab([k.left], k.row[0], "row", t.rows)
@@ -97,6 +113,14 @@ class _ContractWriter:
                 self._multiply()
             self._epilogue()
         return Geometry(self._name, tiles, t.threads)
+
+    def _place_thread(self) -> None:
+        """Say which sums of a tile are the thread's."""
+        across = self._tile.columns // self._tile.wide
+        self._writer.line(f"const int x = threadIdx.x % {across}, y = threadIdx.x / {across};")
+
+    def _sums_shape(self) -> str:
+        return f"[{self._tile.high}][{self._tile.wide}]"
 
     def _slab(self, operands: Sequence[Load], symbol: Symbol, side: str, count: int) -> None:
         """Copy what the tile needs of the operands of a side for some steps of the sum; zero outside."""
@@ -135,19 +159,80 @@ class _ContractWriter:
 
     def _epilogue(self) -> None:
         """Give each sum to the kernel's epilogue."""
-        w, t, k = self._writer, self._tile, self._kernel
+        w, t = self._writer, self._tile
         w.line("#pragma unroll")
         with w.block(f"for (int i = 0; i < {t.high}; ++i)"):
             w.line("#pragma unroll")
             with w.block(f"for (int j = 0; j < {t.wide}; ++j)"):
                 w.line(f"const gc_index row = first_row + y + i * {t.rows // t.high};")
                 w.line(f"const gc_index column = first_column + x + j * {t.columns // t.wide};")
-                with w.block("if (row < rows && column < columns)"):
-                    self._emitter.bind(k.row[0], "row")
-                    self._emitter.bind(k.column[0], "column")
-                    for number, total in enumerate(k.sums):
-                        self._emitter.bind_local(total.name, f"sums[{number}][i][j]")
-                    statements(self._emitter, k.epilogue)
+                self._finish("[i][j]")
+
+    def _finish(self, place: str) -> None:
+        """Run the epilogue for the sums at a place of the thread's, if they are inside."""
+        k = self._kernel
+        with self._writer.block("if (row < rows && column < columns)"):
+            self._emitter.bind(k.row[0], "row")
+            self._emitter.bind(k.column[0], "column")
+            for number, total in enumerate(k.sums):
+                self._emitter.bind_local(total.name, f"sums[{number}]{place}")
+            statements(self._emitter, k.epilogue)
+
+
+class _TensorWriter(ContractWriter):
+    """Products on tensor cores: operands rounded to 19 (tf32) or 16 (bfloat16) bits, sums in float32.
+
+    Four warps have a quarter of the tile each: 2 x 4 products of 16 x 8. Registers hold their operands as the PTX
+    manual's figures of `mma.m16n8k8` (tf32) and `mma.m16n8k16` (bfloat16) show.
+    """
+
+    def __init__(self, kernel: ContractKernel, name: str, emitter: CudaExpressions, precision: str) -> None:
+        super().__init__(kernel, name, emitter, _TENSOR)
+        self._precision = precision
+
+    def _place_thread(self) -> None:
+        self._writer.line("const int lane = threadIdx.x % 32, group = lane / 4, pair = lane % 4;")
+        self._writer.line("const int down = threadIdx.x / 64 * 32, over = threadIdx.x / 32 % 2 * 32;")
+
+    def _sums_shape(self) -> str:
+        return "[2][4][4]"
+
+    def _multiply(self) -> None:
+        w, deep = self._writer, 8 if self._precision == "tf32" else 16
+        w.line("#pragma unroll")
+        with w.block(f"for (int step = 0; step < {self._tile.deep}; step += {deep})"):
+            w.line("unsigned left[2][4];")
+            w.line("#pragma unroll")
+            with w.block("for (int i = 0; i < 2; ++i)"):
+                w.line("#pragma unroll")
+                with w.block("for (int e = 0; e < 4; ++e)"):
+                    w.line("const int at = down + i * 16 + group + e % 2 * 8;")
+                    w.line(f"left[i][e] = {self._operand('lefts', 'at', 'e / 2')};")
+            for number in range(len(self._kernel.rights)):
+                w.line("#pragma unroll")
+                with w.block("for (int j = 0; j < 4; ++j)"):
+                    w.line("unsigned right[2];")
+                    w.line("#pragma unroll")
+                    operand = self._operand(f"rights[{number}]", "over + j * 8 + group", "e")
+                    w.line(f"for (int e = 0; e < 2; ++e) right[e] = {operand};")
+                    w.line("#pragma unroll")
+                    sums = f"sums[{number}][i][j]"
+                    w.line(f"for (int i = 0; i < 2; ++i) gc_multiply_{self._precision}({sums}, left[i], right);")
+
+    def _operand(self, slab: str, at: str, half: str) -> str:
+        """Return a register of an operand: one number, or two neighbouring ones of 16 bits."""
+        if self._precision == "tf32":
+            return f"gc_to_tf32({slab}[step + pair + {half} * 4][{at}])"
+        first = f"step + pair * 2 + {half} * 8"
+        return f"gc_pack_bfloat16({slab}[{first}][{at}], {slab}[{first} + 1][{at}])"
+
+    def _epilogue(self) -> None:
+        w = self._writer
+        w.line("#pragma unroll")
+        with w.block("for (int e = 0; e < 32; ++e)"):
+            w.line("const gc_index row = first_row + down + e / 16 * 16 + e / 2 % 2 * 8 + group;")
+            w.line("const gc_index column = first_column + over + e / 4 % 4 * 8 + pair * 2 + e % 2;")
+            self._finish("[e / 16][e / 4 % 4][e % 4]")
 
 
 def _distance(operand: Load, symbol: Symbol) -> Dim | None:

@@ -23,10 +23,12 @@ def _part(name: str) -> str:
     return (Path(__file__).parent / name).read_text()
 
 
-def emit_cuda_kernel(kernel: Kernel, name: str, is_aligned: bool = True) -> tuple[str, Geometry]:
+def emit_cuda_kernel(
+    kernel: Kernel, name: str, is_aligned: bool = True, precision: str = "float32"
+) -> tuple[str, Geometry]:
     """Return the text of a kernel's function, without the prelude, and how to launch it.
 
-    `is_aligned`: every buffer starts at a multiple of four elements. The function takes a pointer for each parameter
+    `is_aligned`: every buffer starts at a multiple of four elements. `precision` is that of `emit_cuda`. The function takes a pointer for each parameter
     and a 64-bit integer for each size.
     """
     writer = CudaWriter()
@@ -40,7 +42,7 @@ def emit_cuda_kernel(kernel: Kernel, name: str, is_aligned: bool = True) -> tupl
         for position in range(len(kernel.sizes)):
             body.line(f"const gc_index size{position} = (gc_index)wide{position};")
         if isinstance(kernel, ContractKernel):
-            geometry = emit_contract_body(kernel, name, body)
+            geometry = emit_contract_body(kernel, name, body, precision)
         else:
             geometry = emit_loop_body(kernel, name, body, is_aligned)
     writer.line(f"// {kernel.label}")
@@ -49,17 +51,19 @@ def emit_cuda_kernel(kernel: Kernel, name: str, is_aligned: bool = True) -> tupl
     return "\n".join([*writer.lines, *body.lines, ""]), geometry
 
 
-def emit_cuda(plan: Plan) -> DeviceProgram:
+def emit_cuda(plan: Plan, precision: str = "float32") -> DeviceProgram:
     """Return a plan's text and the geometry of each of its launches.
 
-    Kernels that are equal become one function. Equal programs have equal text, in every process.
+    Kernels that are equal become one function. Equal programs have equal text, in every process. `precision` is what
+    the operands of contractions in float32 may be rounded to: float32 (no rounding), tf32 or bfloat16, both of which
+    tensor cores multiply; sums are float32 in any case.
     """
     functions: dict[tuple[Kernel, bool], Geometry] = {}
     texts, geometries = [prelude()], []
     for launch in plan.launches:
         key = (launch.kernel, all(map(_is_aligned, launch.places)))
         if key not in functions:
-            text, functions[key] = emit_cuda_kernel(launch.kernel, f"kernel_{len(functions)}", key[1])
+            text, functions[key] = emit_cuda_kernel(launch.kernel, f"kernel_{len(functions)}", key[1], precision)
             texts.append(text)
         geometries.append(functions[key])
     if has_epoch(plan):

@@ -130,6 +130,28 @@ template <class T> struct alignas(sizeof(T) * 4 > 16 ? 16 : sizeof(T) * 4) gc_fo
 template <class T> GC_DEVICE gc_four<T> gc_load_four(const T* p) { return *reinterpret_cast<const gc_four<T>*>(p); }
 template <class T> GC_DEVICE void gc_store_four(T* p, const gc_four<T>& x) { *reinterpret_cast<gc_four<T>*>(p) = x; }
 
+// ---- tensor cores: sums of products of rounded operands; every lane of a warp takes part
+
+GC_DEVICE unsigned gc_pack_bfloat16(float low, float high) {
+  return gc_to_bfloat16(low) | (unsigned)gc_to_bfloat16(high) << 16;
+}
+
+#ifndef GC_EMULATED
+GC_DEVICE unsigned gc_to_tf32(float x) {
+  unsigned bits;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+  return bits;
+}
+#define GC_MULTIPLY(name, instruction)                                                                           \
+  GC_DEVICE void name(float (&sum)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {                         \
+    asm(instruction " {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"                                     \
+        : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])                                                 \
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));                                     \
+  }
+GC_MULTIPLY(gc_multiply_tf32, "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32")
+GC_MULTIPLY(gc_multiply_bfloat16, "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32")
+#endif
+
 // ---- folds: a combiner is a struct with `combine`; partial results are merged in a fixed tree
 
 struct gc_sum { template <class T> GC_DEVICE T combine(T a, T b) { return a + b; } };

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from graphc import device, ops
 from graphc.codegen import emit_cuda
 from graphc.codegen.cuda_contract import choose_tile
 from graphc.codegen.cuda_form import choose_form
 from graphc.compile import function, placeholder
+from graphc.errors import ConfigError
 from graphc.graph import Graph, Node, evaluate
 from graphc.loopir import ContractKernel, LoopKernel, Plan
 from graphc.passes import expand_composites
@@ -148,6 +150,47 @@ def test_every_tile(shape: tuple[int, int, int], tile: tuple[int, int], dtype: s
         found = function(graph.inputs, graph.outputs[0])(*arrays)
     tolerance = 1e-5 if dtype == "float32" else 1e-12
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@needs_compiler
+@pytest.mark.parametrize(("precision", "kept_bits"), [("tf32", 10), ("bfloat16", 7)])
+def test_tensor_cores_round_the_operands_and_nothing_else(
+    precision: str, kept_bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAPHC_MATMUL_PRECISION", "float32")
+    a, b = placeholder((70, None), "float32"), placeholder((None, 83), "float32")
+    rng = np.random.default_rng(8)
+    x, y = (rng.standard_normal(s).astype("float32") for s in ((70, 45), (45, 83)))
+    graphc.set_matmul_precision(precision)
+    with device(emulated_device(order=5)):
+        compiled = function([a, b], ops.tanh(ops.matmul(a, b)))
+    assert f"gc_multiply_{precision}(sums" in compiled.source()
+    rounded = [_kept(v, kept_bits).astype("float64") for v in (x, y)]
+    np.testing.assert_allclose(compiled(x, y), np.tanh(rounded[0] @ rounded[1]), rtol=2e-5, atol=2e-6)
+
+
+def _kept(x: Array, bits: int) -> Array:
+    """Return float32 numbers rounded to so many bits of the fraction."""
+    dropped = 23 - bits
+    pattern = x.view("uint32").astype("uint64")
+    # tf32 rounds halves away from zero, bfloat16 to even; random numbers meet neither.
+    return ((pattern + (1 << dropped - 1)) >> dropped << dropped).astype("uint32").view("float32")
+
+
+def test_narrow_results_and_doubles_do_not_take_tensor_cores() -> None:
+    def text(columns: int, dtype: str) -> str:
+        a, b = placeholder((70, 30), dtype), placeholder((30, columns), dtype)
+        plan = lower_graph(expand_composites(Graph((a, b), (ops.matmul(a, b),))))
+        return emit_cuda(plan, "tf32").text
+
+    assert "gc_multiply_tf32(sums" in text(16, "float32")
+    assert "gc_multiply_tf32(sums" not in text(15, "float32")
+    assert "gc_multiply_tf32(sums" not in text(16, "float64")
+
+
+def test_a_precision_that_there_is_not() -> None:
+    with pytest.raises(ConfigError, match="expected float32, tf32 or bfloat16"):
+        graphc.set_matmul_precision("half")
 
 
 def test_equal_programs_have_equal_text() -> None:

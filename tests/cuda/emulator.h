@@ -59,6 +59,46 @@ template <class T> static inline T gc_shuffle(unsigned mask, T x, int distance, 
 }
 #define __shfl_xor_sync(mask, x, distance) gc_shuffle(mask, x, distance, __LINE__)
 
+// Tensor cores: each lane shows the others its registers, and sums up what is its own of the product.
+#define GC_EMULATED
+static inline unsigned gc_to_tf32(float x) {
+  unsigned bits = __float_as_uint(x);
+  return (x - x == 0 ? bits + 0x1000 : bits) & ~0x1fffu;
+}
+struct gc_operands { unsigned a[4], b[2]; };
+static inline void gc_show(gc_operands (&all)[32], const unsigned (&a)[4], const unsigned (&b)[2], int line) {
+  gc_operands mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+  for (int lane = 0; lane < 32; ++lane)
+    all[lane] = *(gc_operands*)gc_exchange(0xffffffffu, (unsigned long long)&mine, lane, line);
+  // Nobody goes on before all have looked.
+  gc_exchange(0xffffffffu, 0, 0, line);
+}
+// `part` tells a number from the registers: (registers, which of them, which half) -> float.
+template <class Part>
+static inline void gc_multiply(float (&sum)[4], const gc_operands (&all)[32], int deep, Part part) {
+  int group = threadIdx.x % 32 / 4, pair = threadIdx.x % 4, width = deep / 8;
+  for (int e = 0; e < 4; ++e) {
+    int row = group + e / 2 * 8, column = pair * 2 + e % 2;
+    float total = 0;
+    for (int k = 0; k < deep; ++k) {
+      int lane = k / width % 4, half = k / (deep / 2), place = k % width;
+      float left = part(all[row % 8 * 4 + lane].a[row / 8 + half * 2], place);
+      total += left * part(all[column * 4 + lane].b[half], place);
+    }
+    sum[e] += total;
+  }
+}
+static inline void gc_multiply_tf32(float (&sum)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  gc_operands all[32];
+  gc_show(all, a, b, __LINE__);
+  gc_multiply(sum, all, 8, [](unsigned x, int) { return __uint_as_float(x & ~0x1fffu); });
+}
+static inline void gc_multiply_bfloat16(float (&sum)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  gc_operands all[32];
+  gc_show(all, a, b, __LINE__);
+  gc_multiply(sum, all, 16, [](unsigned x, int place) { return __uint_as_float(x >> place * 16 << 16); });
+}
+
 // Newton's method on erf, from a guess that is good to a tenth.
 static inline double erfinv(double y) {
   if (!(y > -1 && y < 1)) return y == 1 ? __longlong_as_double(0x7ff0000000000000LL)

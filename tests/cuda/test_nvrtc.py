@@ -9,6 +9,7 @@ import pytest
 
 from graphc import dtypes
 from graphc.codegen import emit_cuda_kernel, prelude
+from graphc.codegen.cuda_contract import takes_tensor_cores
 from graphc.errors import CompileError, DeviceError
 from graphc.keras import layers, models
 from graphc.loopir import ContractKernel, Kernel, Plan
@@ -92,6 +93,17 @@ def test_only_angles_of_large_arguments_need_a_stack(architecture: str) -> None:
     # CUDA's own sine, cosine and tangent of large arguments index a table.
     spilled = {k.label for k, taken in compiled(architecture).items() if taken.stack}
     assert all(any(op in label for op in ("sin", "cos", "tan", "random_normal")) for label in spilled), spilled
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
+def test_tensor_core_kernels_compile_without_spills(precision: str, architecture: str) -> None:
+    kernels = [k for k in distinct_kernels() if isinstance(k, ContractKernel) and takes_tensor_cores(k)]
+    assert len(kernels) > 5
+    texts = [emit_cuda_kernel(k, f"kernel_{i}", precision=precision)[0] for i, k in enumerate(kernels)]
+    taken = resources(compiler(architecture).compile("\n".join([prelude(), *texts])))
+    assert len(taken) == len(kernels)
+    assert all(kernel.stack == 0 for kernel in taken.values())
 
 
 def test_64_bit_indices_compile() -> None:
