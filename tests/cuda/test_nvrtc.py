@@ -103,7 +103,8 @@ def test_tensor_core_kernels_compile_without_spills(precision: str, architecture
     texts = [emit_cuda_kernel(k, f"kernel_{i}", precision=precision)[0] for i, k in enumerate(kernels)]
     taken = resources(compiler(architecture).compile("\n".join([prelude(), *texts])))
     assert len(taken) == len(kernels)
-    assert all(kernel.stack == 0 for kernel in taken.values())
+    # Two words at most, which some versions of the compiler keep aside; a spill of sums would be hundreds.
+    assert all(kernel.stack <= 8 for kernel in taken.values())
 
 
 def test_64_bit_indices_compile() -> None:
