@@ -13,7 +13,7 @@ from collections.abc import Callable
 from graphc.graph import Graph, Node, body_of
 from graphc.loopir import Load
 from graphc.schedule.elements import Elements, as_symbol, linear, loop_symbols, scalar_constant, spread, squeezed
-from graphc.symbolic import Dim, affine, symbols
+from graphc.symbolic import Dim, Value, affine, atoms, symbols
 
 # Scalar operations that storing a value and loading it back is worth (measured on chains of adds and exps).
 KEEP_COST = 6
@@ -139,4 +139,7 @@ def contiguous_part(n: Node, elements: Elements) -> tuple[str, Dim] | None:
     if not isinstance(element, Load) or element.guard is not None:
         return None
     start = element.offset - linear(index, n.shape)
-    return None if any(s.extent is not None for s in symbols(start)) else (element.buffer, start)
+    if any(isinstance(atom, Value) for atom in atoms(start)) or any(s.extent is not None for s in symbols(start)):
+        # At a position that the program computes, or not one after the other.
+        return None
+    return element.buffer, start

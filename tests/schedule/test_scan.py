@@ -204,3 +204,9 @@ def test_bits_do_not_depend_on_the_threads(rows: int) -> None:
     wanted = evaluate(Graph((x, a, w), (*finals, *stacked)), arrays)[0]
     for got, expected in zip(results[0], wanted, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_operand_at_a_computed_position_is_copied() -> None:
+    table, position, h = placeholder((4, 5, 3)), placeholder((), "int64"), placeholder((3,))
+    (last,), _ = graphc.scan(lambda x, h: (ops.tanh(x + h), ()), [ops.gather(table, position)], [h])
+    check(Graph((table, position, h), (last,)), [normal(4, 5, 3), np.array(2), normal(3)])
