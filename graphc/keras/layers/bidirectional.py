@@ -120,7 +120,7 @@ class Bidirectional(Wrapper):
                     f"that goes backwards, not {len(states)} in all"
                 )
             )
-        return call_with_states(super().__call__, sequence, states, further, kwargs)
+        return call_with_states(self.name, super().__call__, sequence, states, further, kwargs)
 
     def assert_input_compatibility(self, inputs: Any) -> None:
         """Raise ShapeError or DTypeError where the sequence does not fit; states are held to their own shapes."""

@@ -31,13 +31,14 @@ def _listed(value: Any) -> list[Any] | None:
 
 
 def call_with_states(
+    name: str,
     call: Callable[..., Any],
     sequence: Any,
     states: list[Any] | None,
     constants: list[Any] | None,
     arguments: Mapping[str, Any],
 ) -> Any:
-    """Call a layer. States and constants that layers made become inputs beside the sequence; others are arguments.
+    """Call the layer `name`: states and constants that layers made are inputs beside the sequence, others arguments.
 
     Raises GraphError for a mixture.
     """
@@ -50,8 +51,8 @@ def call_with_states(
     if any(made):
         raise GraphError(
             located(
-                "initial states and constants must be all Keras tensors (outputs of layers, or Input) or none of them, "
-                f"not a mixture: {further}"
+                f"layer {name}: initial states and constants must be all Keras tensors (outputs of layers, or Input) "
+                f"or none of them, not a mixture: {further}"
             )
         )
     given = {name: value for name, value in (("initial_state", states), ("constants", constants)) if value is not None}

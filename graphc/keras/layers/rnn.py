@@ -166,7 +166,7 @@ class RNN(Composite):
         sequence, states, further = split_inputs(inputs, initial_state, constants, self._num_constants)
         if further is not None:
             self._num_constants = len(further)
-        return call_with_states(super().__call__, sequence, states, further, kwargs)
+        return call_with_states(self.name, super().__call__, sequence, states, further, kwargs)
 
     def assert_input_compatibility(self, inputs: Any) -> None:
         """Raise ShapeError or DTypeError where the sequence does not fit; states are held to their own shapes."""
