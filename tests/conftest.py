@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from graphc import set_device
+
 # Tests compile thousands of programs once: the user's cache is no place for them.
 os.environ.setdefault("GRAPHC_CACHE", "0")
 
@@ -16,6 +18,19 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden pictures instead of comparing")
+    parser.addoption("--device", default="", help="where every program runs: cpu, cuda, cuda:N or emulated")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let every program run on the device that was asked for."""
+    name = config.getoption("--device")
+    if name == "emulated":
+        # Only here: the emulator takes a compiler.
+        from tests.cuda.stand_in import emulated_device
+
+        set_device(emulated_device())
+    elif name:
+        set_device(name)
 
 
 @pytest.fixture
