@@ -28,8 +28,8 @@ def emit_cuda_kernel(
 ) -> tuple[str, Geometry]:
     """Return the text of a kernel's function, without the prelude, and how to launch it.
 
-    `is_aligned`: every buffer starts at a multiple of four elements. `precision` is that of `emit_cuda`. The function takes a pointer for each parameter
-    and a 64-bit integer for each size.
+    `is_aligned`: every buffer starts at a multiple of four elements. `precision` is that of
+    `emit_cuda`. The function takes a pointer for each parameter and a 64-bit integer for each size.
     """
     writer = CudaWriter()
     parameters = [
