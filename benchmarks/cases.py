@@ -103,6 +103,31 @@ CASES: dict[str, Case] = {
             )
         ),
         Case(
+            "lstm_stack",
+            "training three LSTM layers of 32 units, softmax of 10, on 64 sequences of 8 x 16: RMSprop",
+            ("step on arrays",),
+            ("graphc", "jax", "torch", "keras", "tf_keras"),
+            "step",
+            tolerance=3e-3,
+            turn=0.5,
+        ),
+        Case(
+            "lstm_words",
+            "training an embedding of 20000 words, LSTM of 128 units, sigmoid of 1, on 32 sequences of 80 words: Adam",
+            ("step on arrays",),
+            ("graphc", "jax", "torch", "keras", "tf_keras"),
+            "step",
+            tolerance=3e-3,
+            turn=1.0,
+        ),
+        Case(
+            "lstm_row",
+            "the same network on one sequence",
+            ("call",),
+            ("graphc native", "graphc predict", "onnxruntime", "onnxruntime binding", "torch", "jax"),
+            "call",
+        ),
+        Case(
             "elementwise",
             "gelu(a x + b) * sigmoid(c x) - log1p(exp(x)) on vectors of float32, gelu by tanh",
             ("10^4", "10^6", "10^7"),

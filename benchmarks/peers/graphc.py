@@ -23,12 +23,13 @@ from problems import (
     sample,
     vectors,
 )
+from recurrent_networks import RECURRENT
 
 import graphc
 from graphc import keras, ops
 from graphc.keras import backend as K
 from graphc.keras.layers import Conv2D, Dense, Flatten, MaxPooling2D
-from peers import IMPORTED
+from peers import IMPORTED, recurrent_keras_like
 
 
 def model_of(network: Network) -> Any:
@@ -126,6 +127,19 @@ def _infer_images(case: str, variant: str, quick: bool) -> Entry:
     return Entry(check, figures)
 
 
+def _recurrent(case: str, variant: str, quick: bool) -> Entry:
+    network = RECURRENT[case](quick)
+    rmsprop = keras.optimizers.RMSprop(lr=LEARNING_RATE, rho=RHO, epsilon=EPSILON)
+    optimizer = keras.optimizers.Adam(lr=LEARNING_RATE, epsilon=EPSILON) if network.optimizer == "adam" else rmsprop
+    model = recurrent_keras_like.model_of(keras, network, optimizer)
+    if case != "lstm_row":
+        return recurrent_keras_like.train(model, network)
+    native = K.function([model.input], [model.output]).executable().native
+    fitting = network.inputs(1).astype(K.dtype(model.input))
+    text = "f(fitting)" if variant == "native" else "model.predict_on_batch(x)"
+    return recurrent_keras_like.infer(model, network, {"f": native, "fitting": fitting}, text)
+
+
 def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
     """Return the entry of a case. Variants: native and executable (compiled functions), function (K.function), fast (convolutions)."""
     if case == "import_time":
@@ -136,6 +150,8 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return _elementwise(quick)
     if case == "sequence_fit":
         return _train_on_batches(variant, quick)
+    if case in RECURRENT:
+        return _recurrent(case, variant, quick)
     if case in image_networks.APPLICATIONS:
         return _infer_images(case, variant, quick)
     network = NETWORKS[case](quick)

@@ -11,6 +11,9 @@ import numpy as np
 from entry import Entry, Timed
 from fresh import first_call_entry, import_entry
 from problems import CHECKED_STEPS, COEFFICIENTS, EPSILON, LEARNING_RATE, NETWORKS, RHO, Network, sample, vectors
+from recurrent_networks import RECURRENT
+
+from peers import recurrent_jax
 
 
 def forward(network: Network, weights: Any, x: Any) -> Any:
@@ -124,6 +127,8 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return first_call_entry("jax", variant, threads)
     if case == "elementwise":
         return _elementwise(quick)
+    if case in RECURRENT:
+        return recurrent_jax.prepare(case, RECURRENT[case](quick))
     network = NETWORKS[case](quick)
     return _train(case, network, variant) if case in ("mlp_step", "housing_fit") else _infer(network)
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from entry import Entry, Timed
 from problems import CHECKED_STEPS, EPSILON, LEARNING_RATE, NETWORKS, RHO, Network
+from recurrent_networks import RECURRENT, RecurrentNetwork
+
+from peers import recurrent_keras_like
 
 
 def model_of(keras: Any, network: Network) -> Any:
@@ -23,8 +26,22 @@ def model_of(keras: Any, network: Network) -> Any:
     return model
 
 
+def train_recurrent(keras: Any, network: RecurrentNetwork) -> Entry:
+    """Return the entry of training a recurrent network."""
+    adam = keras.optimizers.Adam(LEARNING_RATE, epsilon=EPSILON)
+    # This one adds epsilon below the root.
+    rmsprop = keras.optimizers.RMSprop(learning_rate=LEARNING_RATE, rho=RHO, epsilon=EPSILON**2)
+    chosen = adam if network.optimizer == "adam" else rmsprop
+    # XLA under TensorFlow compiles these layers anew at each call.
+    is_compiled = keras.__name__ == "keras"
+    model = recurrent_keras_like.model_of(keras, network, chosen, jit_compile=is_compiled)
+    return recurrent_keras_like.train(model, network)
+
+
 def train(keras: Any, case: str, quick: bool) -> Entry:
     """Return the entry of a training case."""
+    if case in RECURRENT:
+        return train_recurrent(keras, RECURRENT[case](quick))
     network = NETWORKS[case](quick)
     model, (x, y) = model_of(keras, network), network.data()
     first = network.first_batch()

@@ -13,6 +13,9 @@ from fresh import first_call_entry, import_entry
 from image_networks import APPLICATIONS, BATCHES, Pads, Step, described, follow, images_of
 from onnx import helper, numpy_helper
 from problems import NETWORKS, Array, Network, sample
+from recurrent_networks import RECURRENT
+
+from peers import recurrent_onnxruntime
 
 
 def model_of(network: Network, rows: int) -> bytes:
@@ -155,6 +158,10 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return import_entry("onnxruntime")
     if case == "first_call":
         return first_call_entry("onnxruntime", variant, threads, ("predict",))
+    if case in RECURRENT:
+        recurrent = RECURRENT[case](quick)
+        session = session_of(recurrent_onnxruntime.model_of(recurrent, 1), threads)
+        return recurrent_onnxruntime.prepare(recurrent, session, variant)
     if case in APPLICATIONS:
         return _infer_images(case, threads, quick)
     return _infer(NETWORKS[case](quick), variant, threads)

@@ -10,8 +10,11 @@ import torch._inductor.config
 from entry import Entry, Timed
 from fresh import first_call_entry, import_entry
 from problems import CHECKED_STEPS, COEFFICIENTS, EPSILON, LEARNING_RATE, NETWORKS, RHO, Network, sample, vectors
+from recurrent_networks import RECURRENT
 from torch import nn
 from torch.nn import functional
+
+from peers import recurrent_torch
 
 
 def module_of(network: Network, is_inference: bool) -> nn.Sequential:
@@ -119,6 +122,8 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return first_call_entry("torch", variant, threads)
     if case == "elementwise":
         return _elementwise(quick, variant == "compile")
+    if case in RECURRENT:
+        return recurrent_torch.prepare(case, RECURRENT[case](quick))
     network = NETWORKS[case](quick)
     if case in ("mlp_step", "housing_fit"):
         return _train(case, network, variant == "compile")
