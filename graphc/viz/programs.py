@@ -17,7 +17,7 @@ from graphc.viz.shapes import Arrow, Box, Form
 _COMMUTATIVE = frozenset(
     {"add", "multiply", "maximum", "minimum", "equal", "not_equal", "logical_and", "logical_or", "logical_xor"}
 )
-_HIDDEN_ATTRIBUTES = frozenset({"value", "name", "identity", "state", "stream"})
+_HIDDEN_ATTRIBUTES = frozenset({"name", "identity", "state", "stream"})
 _LONGEST = 34
 
 
@@ -61,8 +61,13 @@ def _scalar_text(n: Node) -> str:
 
 
 def _attribute_text(value: Any) -> str:
-    if isinstance(value, tuple) and all(isinstance(v, (int, Polynomial)) for v in value):
-        return shape_text(value)
+    match value:
+        case Graph():
+            return f"{len(value.nodes)} nodes"
+        case Node():
+            return describe_node(value)[0]
+        case tuple() if all(isinstance(v, (int, Polynomial)) for v in value):
+            return shape_text(value)
     return str(value)
 
 

@@ -69,6 +69,13 @@ def test_an_update_to_a_scalar_constant_is_shown() -> None:
     assert len(picture.arrows) == 1
 
 
+def test_a_recurrence_shows_how_big_its_step_is_and_what_is_read() -> None:
+    x = graphc.placeholder((4, 2), name="x")
+    (last,), (each,) = graphc.scan(lambda x, h: (h, ops.tanh(x + h)), [x], [ops.zeros((2,))])
+    assert {"body=1 nodes", "carry=0"} <= words(viz.plot(last))
+    assert "value=tanh" in words(viz.plot(each))
+
+
 def test_nodes_and_executables_are_drawn() -> None:
     x = graphc.placeholder((None, 2), name="x")
     y = ops.exp(x)
