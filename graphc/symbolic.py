@@ -81,11 +81,10 @@ class Polynomial:
     __slots__ = ("_hash", "terms")
 
     terms: dict[Monomial, int]
-    _hash: int | None
 
     def __init__(self, terms: dict[Monomial, int]) -> None:
         self.terms = terms
-        self._hash = None  # Most are steps on the way to another one, and never looked up.
+        self._hash: int | None = None  # Most are steps on the way to another one, and never looked up.
 
     def __hash__(self) -> int:
         if self._hash is None:
@@ -146,7 +145,7 @@ _counter = itertools.count(1)
 
 def symbol(name: str, extent: Dim | None = None) -> Dim:
     """Return the dim that is the symbol of this name; two symbols of one name and extent are the same."""
-    return _of_atom(Symbol(name, extent))
+    return of_atom(Symbol(name, extent))
 
 
 def fresh_symbol(hint: str, extent: Dim | None = None) -> Dim:
@@ -156,10 +155,11 @@ def fresh_symbol(hint: str, extent: Dim | None = None) -> Dim:
 
 def value(payload: Hashable) -> Dim:
     """Return the dim that the program computes as `payload`."""
-    return _of_atom(Value(payload))
+    return of_atom(Value(payload))
 
 
-def _of_atom(atom: Atom) -> Polynomial:
+def of_atom(atom: Atom) -> Polynomial:
+    """Return the dim that an atom is."""
     return Polynomial({(atom,): 1})
 
 
@@ -233,7 +233,7 @@ def floordiv(a: Dim, b: Dim) -> Dim:
     if reduced is not None:
         _, high, _, divisor = reduced
         return add(quotient, floordiv(high, divisor))
-    return add(quotient, _of_atom(FloorDiv(remainder, b)))
+    return add(quotient, of_atom(FloorDiv(remainder, b)))
 
 
 def _without_common_factor(a: Dim, b: Dim) -> tuple[Dim, Dim, Dim, Dim] | None:
@@ -277,7 +277,7 @@ def bare_symbol(dim: Dim) -> Symbol | None:
 
 def of_symbol(s: Symbol) -> Dim:
     """Return the dim that is this symbol and nothing else."""
-    return _of_atom(s)
+    return of_atom(s)
 
 
 def recombine(a: Dim) -> Dim:
@@ -289,7 +289,7 @@ def recombine(a: Dim) -> Dim:
                 continue
             count = _multiplier(a, atom)
             if count != 0 and _multiplier(a, quotient) == multiply(count, atom.divisor):
-                parts = multiply(count, add(_of_atom(atom), multiply(atom.divisor, _of_atom(quotient))))
+                parts = multiply(count, add(of_atom(atom), multiply(atom.divisor, of_atom(quotient))))
                 a = add(add(a, multiply(parts, -1)), multiply(count, atom.numerator))
                 break
         else:
@@ -321,7 +321,7 @@ def modulo(a: Dim, b: Dim) -> Dim:
     if reduced is not None:
         g, high, low, divisor = reduced
         return add(multiply(g, modulo(high, divisor)), low)
-    return _of_atom(Modulo(remainder, b))
+    return of_atom(Modulo(remainder, b))
 
 
 def ceildiv(a: Dim, b: Dim) -> Dim:
@@ -412,7 +412,7 @@ def _bound_divisions(a: Dim) -> Dim:
     for monomial, coefficient in _terms(a).items():
         term: Dim = coefficient
         for atom in monomial:
-            bound: Dim = _of_atom(atom)
+            bound: Dim = of_atom(atom)
             if isinstance(atom, Modulo) and coefficient > 0:
                 bound = add(atom.divisor, -1)
             elif isinstance(atom, FloorDiv) and coefficient > 0:
@@ -456,13 +456,13 @@ def substitute(a: Dim, replacements: Mapping[Symbol, Dim]) -> Dim:
 def _substitute_atom(atom: Atom, replacements: Mapping[Symbol, Dim]) -> Dim:
     match atom:
         case Symbol():
-            return replacements[atom] if atom in replacements else _of_atom(atom)
+            return replacements[atom] if atom in replacements else of_atom(atom)
         case FloorDiv(numerator, divisor):
             return floordiv(substitute(numerator, replacements), substitute(divisor, replacements))
         case Modulo(numerator, divisor):
             return modulo(substitute(numerator, replacements), substitute(divisor, replacements))
         case Value():
-            return _of_atom(atom)
+            return of_atom(atom)
 
 
 def affine(a: Dim, variable: Symbol) -> tuple[Dim, Dim] | None:

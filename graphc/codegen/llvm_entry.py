@@ -9,13 +9,13 @@ array where the module's variable `graphc_single` is not 0 and the plan has one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText, Operand
-from graphc.codegen.llvm_run import PlannedStep, emit_dim, plan_cost
+from graphc.codegen.llvm_run import PlannedStep, Sizes, emit_dim, plan_cost
 from graphc.loopir import Plan, size_sources
-from graphc.symbolic import Symbol
+from graphc.symbolic import Atom
 
 # Offsets in CPython's object and NumPy's array; the loader checks them against a real array.
 _TYPE, _DATA, _RANK, _DIMENSIONS, _DESCR, _FLAGS = 8, 16, 24, 32, 56, 64
@@ -105,12 +105,12 @@ def _check_arrays(f: FunctionBuilder, plan: Plan) -> tuple[list[str], list[str]]
     return arrays, dimensions
 
 
-def _bind_sizes(f: FunctionBuilder, plan: Plan, dimensions: Sequence[str]) -> dict[Symbol, Operand]:
+def _bind_sizes(f: FunctionBuilder, plan: Plan, dimensions: Sequence[str]) -> dict[Atom, Operand]:
     sources = size_sources(plan)
     return {s: f.value(f"load i64, ptr {f.gep(dimensions[sources[s][0]], sources[s][1], 'i64')}") for s in plan.sizes}
 
 
-def _check_shapes(f: FunctionBuilder, plan: Plan, dimensions: Sequence[str], sizes: Mapping[Symbol, Operand]) -> None:
+def _check_shapes(f: FunctionBuilder, plan: Plan, dimensions: Sequence[str], sizes: Sizes) -> None:
     binding = set(size_sources(plan).values())
     conditions = []
     for position, argument in enumerate(plan.arguments):
@@ -123,7 +123,7 @@ def _check_shapes(f: FunctionBuilder, plan: Plan, dimensions: Sequence[str], siz
     _require(f, conditions)
 
 
-def _allocate_results(f: FunctionBuilder, plan: Plan, sizes: Mapping[Symbol, Operand]) -> list[str]:
+def _allocate_results(f: FunctionBuilder, plan: Plan, sizes: Sizes) -> list[str]:
     """Make the arrays that are returned; where memory ends, release those made so far and return null."""
     ranks = [len(result.shape) for result in plan.results]
     shape = _stack(f, f"[{max([1, *ranks])} x i64]")
@@ -167,7 +167,7 @@ def _temporaries(
     f: FunctionBuilder,
     plan: Plan,
     buffers: str,
-    sizes: Mapping[Symbol, Operand],
+    sizes: Sizes,
     scratch: tuple[int, str],
     results: Sequence[str],
 ) -> Iterator[None]:
@@ -233,9 +233,7 @@ def _store_memory(f: FunctionBuilder, plan: Plan, buffers: str, memory: str, are
 
 
 @contextmanager
-def _guarded(
-    f: FunctionBuilder, plan: Plan, steps: Sequence[PlannedStep], sizes: Mapping[Symbol, Operand]
-) -> Iterator[None]:
+def _guarded(f: FunctionBuilder, plan: Plan, steps: Sequence[PlannedStep], sizes: Sizes) -> Iterator[None]:
     """Hold the lock of the states as the plan needs it, and release Python's where there is much to do.
 
     No thread ever waits for the states' lock while it holds Python's.

@@ -33,7 +33,7 @@ from graphc.loopir import (
     count_operations,
     row_distances,
 )
-from graphc.symbolic import Dim, FloorDiv, Modulo, Symbol, Value, add, multiply
+from graphc.symbolic import Atom, Dim, FloorDiv, Modulo, Symbol, add, atoms, multiply, of_atom, symbols
 
 # Estimated picoseconds of a launch's unit of work and of one byte moved, by one thread with its data in the L2 cache.
 _UNIT, _BYTE = 12, 5
@@ -43,6 +43,10 @@ _UNIT, _BYTE = 12, 5
 _PARALLEL_PLAN, _TRIED_PLAN, _PARALLEL_LAUNCH = 10_000_000, 400_000_000, 2_000_000
 _RUN_ARGUMENTS = [("ptr", "buffers"), ("ptr", "sizes"), ("i32", "threads")]
 _GIVEN = ", ".join(f"{kind} %{name}" for kind, name in _RUN_ARGUMENTS)
+
+
+# The values of symbols, and of quotients of them that are known already.
+Sizes = Mapping[Atom, Operand]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ def _is_parallel(planned: PlannedStep) -> bool:
     return any(map(_is_parallel, planned.steps)) if isinstance(planned, PlannedLoop) else planned.parallel
 
 
-def emit_dim(f: FunctionBuilder, dim: Dim, sizes: Mapping[Symbol, Operand]) -> Operand:
+def emit_dim(f: FunctionBuilder, dim: Dim, sizes: Sizes) -> Operand:
     """Return the i64 that a dim over these symbols is; a Python int where it is static."""
     if isinstance(dim, int):
         return dim
@@ -121,22 +125,30 @@ def emit_dim(f: FunctionBuilder, dim: Dim, sizes: Mapping[Symbol, Operand]) -> O
         term: Operand = coefficient
         for atom in monomial:
             match atom:
-                case Symbol():
+                case _ if atom in sizes:
                     factor = sizes[atom]
                 case FloorDiv(numerator, divisor):
                     factor = f.divide(emit_dim(f, numerator, sizes), emit_dim(f, divisor, sizes))
                 case Modulo(numerator, divisor):
                     factor = f.remainder(emit_dim(f, numerator, sizes), emit_dim(f, divisor, sizes))
-                case Value():
-                    raise ValueError(f"{dim} is computed by the program and cannot size it")
+                case _:
+                    raise ValueError(f"{dim} cannot be computed from {', '.join(map(str, sizes))}")
             term = f.multiply(term, factor)
         total = f.add(total, term)
     return total
 
 
-def load_sizes(f: FunctionBuilder, plan: Plan, pointer: str) -> dict[Symbol, Operand]:
-    """Load the plan's sizes from the array at `pointer`."""
-    return {s: f.value(f"load i64, ptr {f.gep(pointer, i, 'i64')}") for i, s in enumerate(plan.sizes)}
+def load_sizes(f: FunctionBuilder, plan: Plan, pointer: str) -> dict[Atom, Operand]:
+    """Load the plan's sizes from the array at `pointer`, and divide once what offsets and costs divide again."""
+    sizes: dict[Atom, Operand] = {
+        s: f.value(f"load i64, ptr {f.gep(pointer, i, 'i64')}") for i, s in enumerate(plan.sizes)
+    }
+    dims = [b.slot or 0 for b in plan.buffers] + [dim for x in plan.launches for dim in (x.work, x.bytes)]
+    # Inner quotients first. Positions in loops are not known here.
+    for atom in (atom for dim in dict.fromkeys(dims) for atom in reversed(list(atoms(dim)))):
+        if isinstance(atom, (FloorDiv, Modulo)) and atom not in sizes and symbols(of_atom(atom)) <= sizes.keys():
+            sizes[atom] = emit_dim(f, of_atom(atom), sizes)
+    return sizes
 
 
 def emit_run(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from graphc import dtypes
 from graphc.loopir import Buffer, Launch, Loop, Step
-from graphc.symbolic import Dim, add, ceildiv, is_nonnegative, multiply
+from graphc.symbolic import Dim, Polynomial, add, ceildiv, is_nonnegative, multiply
 
 ALIGNMENT = 64
 
@@ -80,7 +80,7 @@ def plan_memory(temporaries: Sequence[Buffer], lifetimes: dict[str, tuple[int, i
     chosen: dict[str, int] = {}
     for buffer in sorted(temporaries, key=lambda b: lifetimes[b.name][0]):
         first, last = lifetimes[buffer.name]
-        size = multiply(ceildiv(multiply(buffer.size, dtypes.itemsize(buffer.dtype)), ALIGNMENT), ALIGNMENT)
+        size = _aligned(multiply(buffer.size, dtypes.itemsize(buffer.dtype)))
         fitting = [i for i, s in enumerate(slots) if s.free_from <= first and fits(size, s.size)]
         if fitting:
             best = fitting[0]
@@ -98,3 +98,14 @@ def plan_memory(temporaries: Sequence[Buffer], lifetimes: dict[str, tuple[int, i
         offsets.append(total)
         total = add(total, slot.size)
     return {name: offsets[i] for name, i in chosen.items()}, total
+
+
+def _aligned(size: Dim) -> Dim:
+    """Return a multiple of the alignment that is not less than `size`.
+
+    Where it costs little, so many bytes a row of the batch: offsets stay short sums, which are quick to compare and to
+    compute at each call.
+    """
+    if isinstance(size, Polynomial) and min(size.terms.values()) >= 16 * ALIGNMENT:
+        return Polynomial({factors: -(-bytes_ // ALIGNMENT) * ALIGNMENT for factors, bytes_ in size.terms.items()})
+    return multiply(ceildiv(size, ALIGNMENT), ALIGNMENT)
