@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from graphc.errors import GraphcError
 from graphc.keras import backend as K
 
 X = np.array([[0.5, -2.0, 3.25], [1.5, 4.0, -0.75]], "float32")
@@ -53,31 +52,3 @@ def test_switch() -> None:
     np.testing.assert_array_equal(K.eval(K.switch(x > 1.0, x, 0.0)), np.where(X > 1, X, 0))
     with pytest.raises(ValueError, match="Rank"):
         K.switch(x > 1.0, x[0], y[0])
-
-
-def test_folds_and_maps_over_rows() -> None:
-    x = K.variable(X)
-    np.testing.assert_allclose(K.eval(K.map_fn(lambda row: K.sum(row), x)), X.sum(1))
-    np.testing.assert_array_equal(K.eval(K.map_fn(lambda row: row > 1.0, x, dtype="int32")), X > 1)
-    np.testing.assert_allclose(K.eval(K.foldl(lambda a, row: a * 2.0 + row, x)), 2 * X[0] + X[1])
-    np.testing.assert_allclose(K.eval(K.foldr(lambda a, row: a * 2.0 + row, x)), 2 * X[1] + X[0])
-    np.testing.assert_allclose(K.eval(K.foldl(lambda a, row: a - row, x, initializer=K.zeros(3))), -X.sum(0))
-    pairs = K.map_fn(lambda rows: rows[0] * rows[1], (x, x))
-    np.testing.assert_allclose(K.eval(pairs), X * X)
-    with pytest.raises(GraphcError, match="scalar"):
-        K.map_fn(K.square, K.placeholder(shape=()))
-
-
-def test_folds_and_maps_over_a_number_of_rows_known_at_run_time() -> None:
-    rows = K.placeholder(shape=(None, 3))
-    last_first = K.foldr(lambda a, row: a * 2.0 + row, rows)
-    sums = K.map_fn(K.sum, rows)
-    pair = K.foldl(lambda a, r: (a[0] + r[0], a[1] * r[1]), (rows, rows + 1.0))
-    for count in (1, 2, 5):
-        data = np.random.RandomState(count).normal(size=(count, 3)).astype("float32")
-        weights = 2.0 ** np.arange(count)
-        results = K.function([rows], [last_first, sums, *pair])([data])
-        np.testing.assert_allclose(results[0], weights @ data, rtol=1e-5)
-        np.testing.assert_allclose(results[1], data.sum(1), rtol=1e-5)
-        np.testing.assert_allclose(results[2], data.sum(0), rtol=1e-5)
-        np.testing.assert_allclose(results[3], (data + 1.0).prod(0), rtol=1e-5)
