@@ -12,7 +12,7 @@ _OTHERWISE = {
     "add_n", "average_pool", "collect_windows", "contract", "convolution_transpose",
     "depthwise_convolution", "dimension", "get_item", "local_convolution", "max_pool", "overlap_add", "philox",
     "random_bits", "random_state", "sigmoid_cross_entropy", "softmax_cross_entropy", "spread_windows", "sum_to",
-    "windows", "scan",
+    "windows", "scan", "winograd_convolution",
 }  # fmt: skip
 X = np.array([[0.5, -0.25, 0.75], [0.125, 0.9, -0.6]], "float32")
 ROWS = np.array([[2, 0], [1, 1]], "int32")
