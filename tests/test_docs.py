@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,15 @@ def test_the_table_of_flags_is_that_of_the_code() -> None:
     found = re.search(r"<!-- flags: begin[^>]*-->\n(.*?)\n<!-- flags: end -->", text, re.S)
     assert found is not None
     assert found[1] == flag_table()
+
+
+def test_every_dependency_is_told_of() -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text().lower()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(p for extra in project["optional-dependencies"].values() for p in extra)]
+    # The packages of CUDA's parts carry CUDA's version in their names.
+    names = {re.sub(r"^nvidia-cuda-|-c(ud|u1).*", "", re.split(r"[<>=]", package.lower())[0]) for package in wanted}
+    assert [name for name in sorted(names) if name not in page] == []
 
 
 def test_the_readme_tells_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """Layers: names, weights, masks, losses, connections, and what they refuse."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,8 @@ def test_config_round_trip() -> None:
     copy = Dense.from_config(layer.get_config())
     assert copy.get_config() == layer.get_config()
     assert copy.get_config()["batch_input_shape"] == (None, 2)
+
+
+def test_signature_of_a_layer_is_its_constructors() -> None:
+    assert list(inspect.signature(Dense).parameters)[:3] == ["units", "activation", "use_bias"]
+    assert inspect.signature(Dense).parameters["use_bias"].default is True
