@@ -377,9 +377,11 @@ def _recurrence(b: _Builder) -> Node:
 
 
 def _next(b: _Builder, carry: Node) -> Node:
-    """A new value of a carry, bounded: one of the latest nodes, or its mean where the shape is another."""
-    n = b.pick(lambda n: n.dtype == b.floating)
-    return ops.tanh(n if n.shape == carry.shape else carry * 0.5 + ops.mean(n))
+    """A new value of a carry, bounded: of one of the latest nodes, or of its mean where the shape is another."""
+    n = ops.tanh(b.pick(lambda n: n.dtype == b.floating))
+    if n.shape != carry.shape:
+        return ops.tanh(carry * 0.5 + ops.mean(n))
+    return (n, carry + n, carry - n)[b.choose(3)]
 
 
 def _start(b: _Builder) -> None:

@@ -28,25 +28,26 @@ def recurrence_cotangents(
     wanted = [n for n in outer if outer[n] in needed and dtypes.is_float(n.dtype)]
     carries = list(forward.carries)
     finals = {carries[n.attrs["carry"]]: g for n, g in given.items() if n.attrs["carry"] is not None}
-    # For each stacked value the placeholder of its cotangent in one step, and the cotangents of all steps.
     stacked = {n.attrs["value"]: g for n, g in given.items() if n.attrs["value"] is not None}
-    values = {v: (inner_placeholder(v.type, "cotangent of value"), g) for v, g in stacked.items()}
-    of_new, results = _differentiate(forward, {v: g for v, (g, _) in values.items()}, finals, wanted, backpropagate)
+
+    # One backward step, in nodes of the forward body and placeholders for the cotangents that come in.
+    of_values = {v: inner_placeholder(v.type, "cotangent of value") for v in stacked}
+    of_new, results = _differentiate(forward, of_values, finals, wanted, backpropagate)
     sums = {n: inner_placeholder(n.type, "sum") for n in forward.others if n in wanted and n in results}
     elements = [n for n in forward.sequences if n in wanted and n in results]
     new = [results[c] if c in results else ops.zeros_like(c) for c in of_new]
     new += [ops.add(total, results[n]) for n, total in sums.items()]
     roots = (*new, *(results[n] for n in elements))
-    read = {n: inner_placeholder(n.type, f"kept {i}") for i, n in enumerate(_kept(forward, roots, values))}
+
+    # What it reads of the forward body comes in as sequences.
+    read = {n: inner_placeholder(n.type, f"kept {i}") for i, n in enumerate(_kept(forward, roots, stacked))}
     roots = substitute(roots, read)
+    sequences = {inner: forward.stacked(n) for n, inner in read.items()}
+    sequences |= {inner: stacked[v] for v, inner in of_values.items()}
     starts = {g: finals[c] if c in finals else ops.zeros_like(outer[c]) for c, g in of_new.items()}
+    starts |= {total: ops.zeros_like(outer[n]) for n, total in sums.items()}
     backward = Recurrence(
-        sequences={inner: forward.stacked(n) for n, inner in read.items()} | dict(values.values()),
-        carries=starts | {total: ops.zeros_like(outer[n]) for n, total in sums.items()},
-        others=forward.others,
-        new=roots[: len(new)],
-        length=forward.length,
-        reverse=not forward.reverse,
+        sequences, starts, forward.others, roots[: len(new)], forward.length, reverse=not forward.reverse
     )
     for i, n in enumerate((*of_new, *sums)):
         if n in wanted:

@@ -48,21 +48,26 @@ def _sunk(recurrence: Recurrence, results: Sequence[Result]) -> Mapping[Result, 
     found = trimmed(recurrence, [*asked, *(n for n in order if n in stacked and n not in asked)])
     known = recurrence.sequences | recurrence.others | {n: found[n] for n in stacked}
     outside = lifted_nodes(topological_order(behind, known), known)
-    initials = list(recurrence.carries.values())
     found |= {v: outside[v] for v in values if v in behind}
-    return found | {i: ops.add(initials[i], _total(n, outside)) for i, n in moved.items()}
+    for i, n in moved.items():
+        total, new = _total(n, outside, known), recurrence.new[i]
+        found[i] = rebuild(new, tuple(recurrence.carries.get(x, total) for x in new.inputs))
+    return found
 
 
 def _sums(recurrence: Recurrence, order: Sequence[Node], results: Sequence[Result]) -> dict[int, Node]:
-    """Return what is added at each step to the carries that only sum up, by carry."""
+    """Return what is added at each step to the carries that only sum up, or is taken off, by carry."""
     uses = Counter([i for n in order for i in n.inputs])
     uses.update([*recurrence.new, *(r for r in results if isinstance(r, Node))])
     found: dict[int, Node] = {}
     for i, (carry, new) in enumerate(zip(recurrence.carries, recurrence.new)):
-        if i in results and new.op.name == "add" and carry in new.inputs and uses[carry] == 1 and uses[new] == 1:
-            added = new.inputs[1] if new.inputs[0] is carry else new.inputs[0]
-            if added.type == carry.type:
-                found[i] = added
+        is_sum = (new.op.name == "add" and carry in new.inputs) or (
+            new.op.name == "subtract" and new.inputs[0] is carry
+        )
+        if i in results and is_sum and uses[carry] == 1 and uses[new] == 1:
+            other = new.inputs[1] if new.inputs[0] is carry else new.inputs[0]
+            if other.type == carry.type:
+                found[i] = other
     return found
 
 
@@ -76,11 +81,13 @@ def _loose(recurrence: Recurrence, order: Sequence[Node], sums: Mapping[int, Nod
     return {n for n in order if n not in tied and n not in totals}
 
 
-def _total(n: Node, outside: Mapping[Node, Node]) -> Node:
-    """Return the sum over all steps of a node of the body, given what the nodes below it are outside."""
+def _total(n: Node, outside: Mapping[Node, Node], known: Mapping[Node, Node]) -> Node:
+    """Return the sum over all steps of a node of the body, given what it and the nodes down to `known` are outside."""
+    if n in known:
+        return ops.sum(outside[n], 0)
     changing = [i for i in n.inputs if moves(i, outside)]
     if _is_linear(n, changing):
-        return rebuild(n, tuple(_total(i, outside) if i in changing else outside[i] for i in n.inputs))
+        return rebuild(n, tuple(_total(i, outside, known) if i in changing else outside[i] for i in n.inputs))
     match n.op.name:
         case "sum":
             axes = (0, *(axis + 1 for axis in n.attrs["axes"]))

@@ -157,3 +157,53 @@ def test_a_cheap_result_stays_in_the_loop() -> None:
     (last,), _ = graphc.scan(lambda x, h: (ops.sin(h) + x * 2.0, ()), [x], [h])
     graph = graph_of((x, h), last)
     assert hoist_scan(graph) is graph
+
+
+# What a step adds to a total, of elements of x (batch, 3) and y (batch, 5), a carry h (batch, 5) and a matrix (3, 5).
+ADDED: dict[str, Callable[[Node, Node, Node, Node], Node]] = {
+    "product": lambda x, y, h, w: ops.transpose(x) @ h,
+    "difference of products": lambda x, y, h, w: ops.transpose(x) @ h - ops.transpose(x) @ y,
+    "product with what is the same": lambda x, y, h, w: -(h @ ops.transpose(w)),
+    "product of higher rank": lambda x, y, h, w: ops.stack([x, x]) @ (w * ops.reshape(h, (-1, 1, 5))[:1]),
+    "contraction": lambda x, y, h, w: ops.contract(x, h, depth=((0, 0),)),
+    "contraction with a batch": lambda x, y, h, w: ops.contract(y, h, depth=((1, 1),), batch=((0, 0),)),
+    "product, then more": lambda x, y, h, w: ops.tanh(ops.transpose(x) @ h),
+    "sum beside a product": lambda x, y, h, w: ops.reshape(ops.sum(h, 0), (1, 5)) + ops.transpose(x) @ h,
+}
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("added", ADDED.values(), ids=ADDED.keys())
+def test_sums_of_products_are_taken_behind_the_loop(added: Callable[..., Node], reverse: bool) -> None:
+    x, y, h = (graphc.placeholder(shape) for shape in ((7, 2, 3), (7, 2, 5), (2, 5)))
+    w = State(np.random.default_rng(1).standard_normal((3, 5)).astype(np.float32), "w").node
+    shape = added(x[0], y[0], h, w).shape
+    start = ops.full(shape, 0.25) + ops.reshape(ops.arange(shape[-1], dtype="float32"), (-1,))
+
+    def step(x: Node, y: Node, h: Node, total: Node) -> tuple[list[Node], tuple[()]]:
+        new = ops.sin(h + y)
+        return [new, total + added(x, y, new, w)], ()
+
+    (last, total), _ = graphc.scan(step, [x, y], [h, start], reverse=reverse)
+    graph = Graph((x, y, h), (last, total))
+    rewritten = run_pipeline(graph).graph
+    verify_graph(rewritten)
+    assert all(not counts.keys() & {"matmul", "contract"} for counts in ops_inside(rewritten))
+    rng = np.random.default_rng(3)
+    arrays = [rng.standard_normal(shape).astype(np.float32) for shape in ((7, 2, 3), (7, 2, 5), (2, 5))]
+    for found, expected in zip(evaluate(rewritten, arrays)[0], evaluate(graph, arrays)[0], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_sum_that_each_step_shows_stays_in_the_loop() -> None:
+    x, start = input_node("x", 4, batch, 3), input_node("start", 3, 3)
+    _, (totals,) = graphc.scan(lambda x, total: (total + ops.transpose(x) @ x, total), [x], [start])
+    [counts] = ops_inside(run_pipeline(graph_of((x, start), totals)).graph)
+    assert counts["add"] == 1
+
+
+def test_a_sum_of_elements_stays_in_the_loop() -> None:
+    x, start = input_node("x", 4, batch), input_node("start", batch)
+    (total,), _ = graphc.scan(lambda x, total: (total + ops.sin(x), ()), [x], [start])
+    [counts] = ops_inside(run_pipeline(graph_of((x, start), total)).graph)
+    assert counts["add"] == 1
