@@ -275,11 +275,6 @@ def bare_symbol(dim: Dim) -> Symbol | None:
     return monomial[0]
 
 
-def of_symbol(s: Symbol) -> Dim:
-    """Return the dim that is this symbol and nothing else."""
-    return of_atom(s)
-
-
 def recombine(a: Dim) -> Dim:
     """Return `a` with (n // d) * d + n % d put together as n, whatever they are both multiplied by."""
     while isinstance(a, Polynomial):
@@ -383,6 +378,7 @@ def is_nonnegative(a: Dim) -> bool:
     return all(c >= 0 for c in _terms(shifted).values())
 
 
+@lru_cache(maxsize=65536)
 def is_less(a: Dim, b: Dim) -> bool:
     """Tell whether a < b is provable from the extents of loop variables."""
     return is_nonnegative(add(add(b, multiply(upper_bound(a), -1)), -1))

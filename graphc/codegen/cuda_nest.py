@@ -8,7 +8,7 @@ from graphc import dtypes
 from graphc.codegen.cuda_expression import CudaExpressions
 from graphc.codegen.cuda_math import COMPUTE, combiner, convert, identity
 from graphc.loopir import COMBINERS, Fold, For, Let, Statement, Store
-from graphc.symbolic import Dim, Symbol, of_symbol
+from graphc.symbolic import Dim, Symbol, of_atom
 
 Loop = tuple[Symbol, Dim]
 
@@ -81,7 +81,7 @@ class Folding:
         if self._is_position:
             position: Dim = 0
             for symbol, extent in s.loops:
-                position = position * extent + of_symbol(symbol)
+                position = position * extent + of_atom(symbol)
             value = f"{self.kind}{{{value}, (long long)({self._emitter.dim(position)})}}"
         writer.line(f"{self.partial} = {self.combiner}::combine({self.partial}, {value});")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from graphc.loopir.nodes import Call, ContractKernel, Expr, Fold, For, Index, Kernel, Let, Load, Statement, Store
 from graphc.loopir.plan import Place, Step, launches_of
-from graphc.symbolic import Dim, Symbol, Value, affine, atoms, divide_exactly, is_less, multiply, of_symbol, symbols
+from graphc.symbolic import Dim, Symbol, Value, affine, atoms, divide_exactly, is_less, multiply, of_atom, symbols
 
 Loops = list[tuple[Symbol, Dim]]
 
@@ -131,7 +131,7 @@ def keeps_rows_apart(steps: tuple[Step, ...], size: Symbol) -> bool:
     if any(len(of_buffer[buffer]) > 1 for buffer in written):
         return False
     # A row of what the loop writes must be the same row at all places: these are whole numbers of all rows apart.
-    whole = ((offset, multiply(d, of_symbol(size))) for buffer, offset, d in moved if buffer in written)
+    whole = ((offset, multiply(d, of_atom(size))) for buffer, offset, d in moved if buffer in written)
     return all(divide_exactly(offset, rows) is not None for offset, rows in whole)
 
 

@@ -12,10 +12,11 @@ from graphc.symbolic import (
     Symbol,
     Value,
     affine,
+    atoms,
     floordiv,
     modulo,
     multiply,
-    of_symbol,
+    of_atom,
     product,
     substitute,
     value,
@@ -69,6 +70,8 @@ class Rewriter:
         """Return the dim mapped, expressions inside it too."""
         if isinstance(a, int):
             return a
+        if not self.symbols and not any(isinstance(atom, Value) for atom in atoms(a)):
+            return a
         if not any(not isinstance(atom, Symbol) for monomial in a.terms for atom in monomial):
             return substitute(a, self.symbols)
         result: Dim = 0
@@ -77,7 +80,7 @@ class Rewriter:
             for atom in monomial:
                 match atom:
                     case Symbol():
-                        factors.append(substitute(of_symbol(atom), self.symbols))
+                        factors.append(self.symbols[atom] if atom in self.symbols else of_atom(atom))
                     case Value(payload):
                         factors.append(value(self.expr(payload)))  # type: ignore[arg-type]
                     case FloorDiv(numerator, divisor):
@@ -174,7 +177,7 @@ def collapse(loops: Loops, dims: set[Dim]) -> tuple[Loops, dict[Symbol, Dim]]:
             inner, inner_extent = result[0]
             if all(_walks_as_one(d, variable, inner, inner_extent) for d in dims):
                 merged = Symbol(inner.name, multiply(extent, inner_extent))
-                step = {variable: 0, inner: of_symbol(merged)}
+                step: dict[Symbol, Dim] = {variable: 0, inner: of_atom(merged)}
                 dims = {substitute(d, step) for d in dims}
                 replaced = {old: substitute(new, step) for old, new in replaced.items()} | step
                 result[0] = (merged, multiply(extent, inner_extent))
@@ -201,7 +204,7 @@ def share_first(loops: Loops) -> tuple[Loops, dict[Symbol, Dim]]:
     if isinstance(outer, int) and outer >= MANY_ITERATIONS:
         return loops, {}
     shared = Symbol(second.name, multiply(outer, inner))
-    variable = of_symbol(shared)
+    variable = of_atom(shared)
     return [(shared, multiply(outer, inner)), *rest], {
         first: floordiv(variable, inner),
         second: modulo(variable, inner),

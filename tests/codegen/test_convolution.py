@@ -75,7 +75,7 @@ class Case:
             "m": self.wide * self.before,
         }  # fmt: skip
         symbols = {name: Symbol(name, extent) for name, extent in loops.items()}
-        v = {name: symbolic.of_symbol(symbol) for name, symbol in symbols.items()}
+        v = {name: symbolic.of_atom(symbol) for name, symbol in symbols.items()}
         corner = v["n"] * image + v["y"] * line * self.stride + v["x"] * self.before * self.stride
         corner = corner + v["a"] * line * self.dilation
         merged = self.dilation == 1
