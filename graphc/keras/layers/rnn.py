@@ -122,7 +122,8 @@ class RNN(Composite):
 
     def get_initial_state(self, inputs: Any) -> list[Any]:
         """Return zeros for each state, of the inputs' batch size."""
-        return [K.full((K.shape(inputs)[0], size), 0.0, K.dtype(inputs)) for size in state_sizes(self.cell)]
+        dtype = K.dtype(inputs) if "float" in K.dtype(inputs) else K.floatx()
+        return [K.full((K.shape(inputs)[0], size), 0.0, dtype) for size in state_sizes(self.cell)]
 
     def reset_states(self, states: Any = None) -> None:
         """Set the kept states to zeros, or to arrays.

@@ -293,6 +293,21 @@ def test_convolutions_of_images_whose_size_is_known_at_run_time() -> None:
         L.ConvLSTM2D(UNITS, 3, unroll=True)
 
 
+@pytest.mark.parametrize("floatx,given,made", [("float32", "int32", "float32"), ("float64", "float64", "float64")])
+def test_states_have_the_dtype_of_the_outputs(floatx: str, given: str, made: str) -> None:
+    before = K.floatx()
+    K.set_floatx(floatx)
+    try:
+        x = L.Input((STEPS, FEATURES), dtype=given)
+        model = Model(x, L.Bidirectional(L.LSTM(UNITS, dropout=0.1, return_sequences=True))(x))
+        model.compile("sgd", "mse")
+        data = np.ones((BATCH, STEPS, FEATURES), given)
+        model.train_on_batch(data, _data(BATCH, STEPS, 2 * UNITS))
+        assert model.predict(data).dtype == made
+    finally:
+        K.set_floatx(before)
+
+
 def test_options_of_the_cell_are_the_layers() -> None:
     layer = L.LSTM(UNITS, kernel_regularizer="l2", activity_regularizer="l1", name="memory")
     layer(L.Input((STEPS, FEATURES)))
