@@ -148,14 +148,18 @@ def raised(x: Node, h: Node) -> Any:
 BAD: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (
         ShapeError,
-        r"the step makes carry 0, float32\[3\], into float32\[2\] \[layer 'cell', .*test_scan.py:\d+\]",
+        r"the step makes carry 0, float32\[3\], into float32\[2\] \[layer 'cell', .*test_scan_closure.py:\d+\]",
         lambda: graphc.scan(narrowed, [X], [H]),
     ),
-    (DTypeError, r"carry 0, float32\[3\], into float64\[3\] \[.*test_scan.py", lambda: graphc.scan(widened, [X], [H])),
+    (
+        DTypeError,
+        r"carry 0, float32\[3\], into float64\[3\] \[.*test_scan_closure.py",
+        lambda: graphc.scan(widened, [X], [H]),
+    ),
     (ShapeError, r"carry 0, float32\[3\], into float32\[2, 3\]", lambda: graphc.scan(raised, [X], [H])),
     (
         ShapeError,
-        r"the lengths of the sequences differ: 5, 3 \[layer 'cell', .*test_scan.py:\d+\]",
+        r"the lengths of the sequences differ: 5, 3 \[layer 'cell', .*test_scan_closure.py:\d+\]",
         lambda: graphc.scan(lambda x, h: ((), ()), [X, H]),
     ),
     (ShapeError, "lengths of the sequences differ: 5, 7", lambda: graphc.scan(lambda x: ((), x), [X], length=7)),
