@@ -29,12 +29,14 @@ class RNNOfCell(RNN):
         """Show the arguments that the constructor takes: its own, the cell's, then those of an RNN."""
         super().__init_subclass__(**kwargs)
         own = inspect.signature(cls.__init__).parameters
+        rest = [p for p in own.values() if p.kind is p.VAR_KEYWORD]
+        if "__init__" not in vars(cls) or not rest:
+            return
         taken = constructor_parameters(cls.cell_class) | constructor_parameters(RNNOfCell)
         hidden = {"cell", *own, *cls.cell_class.withheld}
         named = [p.replace(kind=p.KEYWORD_ONLY) for name, p in taken.items() if name not in hidden]
-        (rest,) = (p for p in own.values() if p.kind is p.VAR_KEYWORD)
-        first = [p for p in own.values() if p is not rest]
-        vars(cls)["__init__"].__signature__ = inspect.Signature([*first, *named, rest])
+        first = [p for p in own.values() if p not in rest]
+        vars(cls)["__init__"].__signature__ = inspect.Signature([*first, *named, *rest])
 
     def __init__(self, activity_regularizer: Any = None, **kwargs: Any) -> None:
         options = {name: kwargs.pop(name) for name in constructor_parameters(self.cell_class) if name in kwargs}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -316,6 +317,29 @@ def test_options_of_the_cell_are_the_layers() -> None:
     assert len(layer.losses) == 2
     np.testing.assert_array_equal(layer.get_weights()[2], np.repeat([0.0, 1.0, 0.0, 0.0], UNITS))
     assert not hasattr(layer, "reset_after")
+
+
+def test_constructors_show_their_arguments() -> None:
+    shown = inspect.signature(L.GRU).parameters
+    assert list(shown)[:3] == ["units", "activation", "recurrent_activation"]
+    assert {"reset_after", "dropout", "go_backwards", "unroll", "activity_regularizer", "kwargs"} < set(shown)
+    assert "cell" not in shown
+    assert "recurrent_activation" not in inspect.signature(L.CuDNNGRU).parameters
+    assert list(inspect.signature(L.ConvLSTM2D).parameters)[:3] == ["filters", "kernel_size", "strides"]
+
+
+def test_layers_of_users_from_these() -> None:
+    class Plain(L.LSTM):
+        pass
+
+    class Wide(L.GRU):
+        def __init__(self, factor: int) -> None:
+            super().__init__(factor * UNITS, return_sequences=True)
+
+    x = _data(BATCH, STEPS, FEATURES)
+    assert _run(Plain(UNITS), x).shape == (BATCH, UNITS)
+    assert _run(Wide(2), x).shape == (BATCH, STEPS, 2 * UNITS)
+    assert list(inspect.signature(Wide).parameters) == ["factor"]
 
 
 def _chain(layer: Any, *shape: int | None) -> Any:
