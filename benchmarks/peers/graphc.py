@@ -141,7 +141,10 @@ def _recurrent(case: str, variant: str, quick: bool) -> Entry:
 
 
 def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
-    """Return the entry of a case. Variants: native and executable (compiled functions), function (K.function), fast (convolutions)."""
+    """Return the entry of a case.
+
+    Variants: native and executable (compiled functions), function (K.function), fast (convolutions).
+    """
     if case == "import_time":
         return import_entry(IMPORTED.get(("graphc", variant), "graphc"))
     if case == "first_call":

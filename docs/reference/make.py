@@ -182,7 +182,7 @@ def keras_page() -> str:
         "values that Keras 2.2.4 computed, and by its own tests.\n",
         "What holds for all of it:\n",
         "- Arguments and names of Keras 1 are taken, with the warnings of Keras 2.2.4.\n"
-        "- Convolutional layers take their arguments from `activation` on by name, as Keras 2.2.4 asks of most of them.\n"
+        "- Convolutional layers take arguments from `activation` on by name, as Keras 2.2.4 asks of most of them.\n"
         "- Random numbers are of another generator: seeds make a script reproducible, not equal to another backend.\n"
         "- There is no session and no eager mode: `K.function` and the models compile programs.\n"
         "- Errors are the ones Keras raises, with the layer and your line in the message.\n",
