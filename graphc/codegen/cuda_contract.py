@@ -7,75 +7,37 @@ and batches all go the same way. A sum is one chain over the depth in order, wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from graphc.codegen.cuda_expression import CudaExpressions, CudaWriter
 from graphc.codegen.cuda_math import COMPUTE
 from graphc.codegen.cuda_nest import bind_number, statements
+from graphc.codegen.cuda_split import SCRATCH, parts_of, scratch_bytes, scratch_offset, tiles_of
+from graphc.codegen.cuda_tile import TENSOR_TILE, Tile, choose_tile, takes_tensor_cores
 from graphc.loopir import ContractKernel, Geometry, Load
-from graphc.symbolic import Dim, Symbol, affine, bare_symbol, ceildiv, product
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """`rows` x `columns` of the result a block, `high` x `wide` of them a thread; `deep` steps of the sum a slab."""
-
-    rows: int
-    columns: int
-    high: int
-    wide: int
-    deep: int = 16
-    # What a line of a slab is longer than its contents, so that threads keep out of each other's banks.
-    gap: int = 1
-
-    @property
-    def threads(self) -> int:
-        """The threads of a block."""
-        return (self.rows // self.high) * (self.columns // self.wide)
-
-
-_LARGE, _MIDDLE, _SMALL = Tile(128, 128, 8, 8, 8), Tile(64, 64, 4, 4), Tile(32, 32, 2, 2, 32)
-_NARROW, _FLAT = Tile(128, 32, 4, 4), Tile(32, 128, 4, 4)
-_TENSOR = Tile(64, 64, 8, 4, gap=8)
-# Fewer rows or columns would leave most of a tensor core's tile empty.
-_LEAST_TENSOR = 16
-
-
-def choose_tile(kernel: ContractKernel) -> Tile:
-    """Return the tile of a kernel, from what is known of its extents."""
-    rows, columns = kernel.row[1], kernel.column[1]
-    # A run-time number of rows that is a batch is taken for few, one that is a batch of pixels for many.
-    few_rows = rows <= 64 if isinstance(rows, int) else bare_symbol(rows) is not None
-    few_columns = columns <= 64 if isinstance(columns, int) else bare_symbol(columns) is not None
-    if kernel.beside:
-        # Several sums a thread: as many registers as one sum of a larger tile.
-        return _SMALL if few_rows else _MIDDLE
-    if few_rows:
-        return _SMALL if few_columns or not kernel.batch else _FLAT
-    if few_columns:
-        return _NARROW if isinstance(columns, int) and columns <= 32 else _MIDDLE
-    if kernel.dtype == "float32" and isinstance(columns, int) and columns % 128 == 0:
-        return _LARGE if not isinstance(rows, int) or rows >= 1024 else _MIDDLE
-    return _MIDDLE
+from graphc.symbolic import Dim, Symbol, affine, ceildiv, of_symbol, product
 
 
 def emit_contract_body(kernel: ContractKernel, name: str, writer: CudaWriter, precision: str) -> Geometry:
     """Write the body of a kernel's function and return how to launch it.
 
     `precision` is what operands in float32 may be rounded to before they are multiplied: float32, tf32 or bfloat16.
+    A kernel whose sums are split (`contract_parts`) only stores its partial sums.
     """
     emitter = CudaExpressions(writer, kernel.parameters)
     for position, symbol in enumerate(kernel.sizes):
         emitter.bind(symbol, f"size{position}")
-    if precision != "float32" and takes_tensor_cores(kernel):
+    if _is_for_tensor_cores(kernel, precision):
         return _TensorWriter(kernel, name, emitter, precision).write()
     return ContractWriter(kernel, name, emitter, choose_tile(kernel)).write()
 
 
-def takes_tensor_cores(kernel: ContractKernel) -> bool:
-    """Tell whether tensor cores may do a kernel's products, if precision allows it."""
-    extents = (kernel.row[1], kernel.column[1])
-    return kernel.dtype == "float32" and not any(isinstance(e, int) and e < _LEAST_TENSOR for e in extents)
+def contract_parts(kernel: ContractKernel, precision: str) -> int:
+    """Return into how many parts a kernel's sums are split."""
+    return parts_of(kernel, TENSOR_TILE if _is_for_tensor_cores(kernel, precision) else choose_tile(kernel))
+
+
+def _is_for_tensor_cores(kernel: ContractKernel, precision: str) -> bool:
+    return precision != "float32" and takes_tensor_cores(kernel)
 
 
 class ContractWriter:
@@ -85,12 +47,13 @@ class ContractWriter:
         self._kernel, self._name, self._emitter, self._tile = kernel, name, emitter, tile
         self._writer = emitter.writer
         self._kind = COMPUTE[kernel.dtype]
+        self._parts = parts_of(kernel, tile)
 
     def write(self) -> Geometry:
         """Write the loop over tiles and everything in it."""
         k, t, w = self._kernel, self._tile, self._writer
         across = ceildiv(k.column[1], t.columns)
-        tiles = product([*(extent for _, extent in k.batch), ceildiv(k.row[1], t.rows), across])
+        tiles = tiles_of(k, t)
         depth = product(extent for _, extent in k.depth)
         count = len(k.rights)
         w.line(f"__shared__ {self._kind} lefts[{t.deep}][{t.rows + t.gap}];")
@@ -98,21 +61,32 @@ class ContractWriter:
         self._place_thread()
         for text, dim in (("rows", k.row[1]), ("columns", k.column[1]), ("depth", depth), ("tiles", tiles)):
             w.line(f"const gc_index {text} = {self._emitter.dim(dim)};")
-        with w.block("for (gc_index tile = blockIdx.x; tile < tiles; tile += gridDim.x)"):
+        with w.block(f"for (gc_index work = blockIdx.x; work < tiles * {self._parts}; work += gridDim.x)"):
+            w.line("const gc_index tile = work % tiles, part = work / tiles;")
             # The outermost tile number counts batches, then rows, then columns.
             line, column = Symbol("row tile"), Symbol("column tile")
             bind_number(self._emitter, [*k.batch, (line, ceildiv(k.row[1], t.rows)), (column, across)], "tile")
             w.line(f"const gc_index first_row = {self._emitter.symbol(line)} * {t.rows};")
             w.line(f"const gc_index first_column = {self._emitter.symbol(column)} * {t.columns};")
             w.line(f"{self._kind} sums[{count}]{self._sums_shape()} = {{}};")
-            with w.block(f"for (gc_index first_deep = 0; first_deep < depth; first_deep += {t.deep})"):
+            self._place_part()
+            with w.block(f"for (gc_index first_deep = start; first_deep < end; first_deep += {t.deep})"):
                 w.line("__syncthreads();")
                 self._slab([k.left], k.row[0], "row", t.rows)
                 self._slab(k.rights, k.column[0], "column", t.columns)
                 w.line("__syncthreads();")
                 self._multiply()
             self._epilogue()
-        return Geometry(self._name, tiles, t.threads)
+        return Geometry(self._name, tiles * self._parts, t.threads, scratch_bytes(k, self._parts))
+
+    def _place_part(self) -> None:
+        """Say which steps of the sum are the block's."""
+        w, each = self._writer, f"(depth + {self._parts - 1}) / {self._parts}"
+        if self._parts == 1:
+            w.line("const gc_index start = 0, end = depth;")
+            return
+        w.line(f"const gc_index start = part * ({each}), stop = start + {each};")
+        w.line("const gc_index end = stop < depth ? stop : depth;")
 
     def _place_thread(self) -> None:
         """Say which sums of a tile are the thread's."""
@@ -132,7 +106,7 @@ class ContractWriter:
         with w.block(f"for (int e = threadIdx.x; e < {count * deep}; e += {self._tile.threads})"):
             w.line(f"const int at = {at}, step = {step};")
             w.line(f"const gc_index {side} = first_{side} + at, deep = first_deep + step;")
-            w.line(f"const bool inside = {side} < {side}s && deep < depth;")
+            w.line(f"const bool inside = {side} < {side}s && deep < end;")
             self._emitter.bind(symbol, side)
             bind_number(self._emitter, self._kernel.depth, "deep")
             for place, operand in zip(places, operands):
@@ -169,14 +143,20 @@ class ContractWriter:
                 self._finish("[i][j]")
 
     def _finish(self, place: str) -> None:
-        """Run the epilogue for the sums at a place of the thread's, if they are inside."""
+        """Run the epilogue for the sums at a place of the thread's, if they are inside; or store them as a part."""
         k = self._kernel
         with self._writer.block("if (row < rows && column < columns)"):
             self._emitter.bind(k.row[0], "row")
             self._emitter.bind(k.column[0], "column")
+            part = Symbol("part", self._parts)
+            self._emitter.bind(part, "part")
             for number, total in enumerate(k.sums):
                 self._emitter.bind_local(total.name, f"sums[{number}]{place}")
-            statements(self._emitter, k.epilogue)
+                if self._parts > 1:
+                    offset = self._emitter.dim(scratch_offset(k, of_symbol(part), number))
+                    self._writer.line(f"{SCRATCH}[{offset}] = sums[{number}]{place};")
+            if self._parts == 1:
+                statements(self._emitter, k.epilogue)
 
 
 class _TensorWriter(ContractWriter):
@@ -187,7 +167,7 @@ class _TensorWriter(ContractWriter):
     """
 
     def __init__(self, kernel: ContractKernel, name: str, emitter: CudaExpressions, precision: str) -> None:
-        super().__init__(kernel, name, emitter, _TENSOR)
+        super().__init__(kernel, name, emitter, TENSOR_TILE)
         self._precision = precision
 
     def _place_thread(self) -> None:

@@ -9,21 +9,27 @@ from graphc.symbolic import Dim
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How a launch of the plan is started.
+    """How a function of the text is started.
 
-    `function` is the kernel's name in the text; it takes the addresses of its buffers, then its sizes. `blocks` is
-    how many blocks have work to do (fewer may be started: each then does more; no result depends on it), `threads`
-    the threads of a block.
+    It takes the addresses of its buffers, that of scratch memory where it needs such (`scratch`, in bytes), then its
+    sizes. `blocks` is how many blocks have work to do (fewer may be started: each then does more; no result depends
+    on it), `threads` the threads of a block.
     """
 
     function: str
     blocks: Dim
     threads: int
+    scratch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceProgram:
-    """The text of a plan's kernels and a geometry for each of `plan.launches`, in order."""
+    """The text of a plan's kernels and, for each of `plan.launches`, what is started for it, in order."""
 
     text: str
-    geometries: tuple[Geometry, ...]
+    geometries: tuple[tuple[Geometry, ...], ...]
+
+    @property
+    def scratch(self) -> int:
+        """The bytes of scratch memory that are enough for every launch."""
+        return max((g.scratch for geometries in self.geometries for g in geometries), default=0)

@@ -43,7 +43,8 @@ class Binding:
         self._plan, self._device, self.sizes = plan, device, dict(sizes)
         self._geometries = {id(x): g for x, g in zip(plan.launches, program.geometries)}
         places, total = self._layout()
-        self._memory = device.allocate(total)
+        self._memory = device.allocate(total + program.scratch)
+        self._scratch = self._memory.address + total
         self.addresses = {name: self._memory.address + place for name, place in places.items()} | dict(fixed)
         self._itemsizes = {b.name: dtypes.itemsize(b.dtype) for b in plan.buffers}
         self.starts = tuple(self._expanded(plan.steps, self.sizes))
@@ -67,14 +68,14 @@ class Binding:
     def is_wide(self) -> bool:
         """Tell whether offsets or items may need more than 32 bits."""
         counts = [symbolic.evaluate(b.size, self.sizes) for b in self._plan.buffers]
-        counts += [symbolic.evaluate(g.blocks, self.sizes) * g.threads for g in self._geometries.values()]
+        counts += [symbolic.evaluate(g.blocks, self.sizes) * g.threads for gs in self._geometries.values() for g in gs]
         return max(counts, default=0) >= _NARROW_LIMIT
 
     def _expanded(self, steps: tuple[Launch | Loop, ...], symbols: Mapping[Symbol, int]) -> Iterator[Start]:
         for step in steps:
             match step:
                 case Launch():
-                    yield self._start(step, self._geometries[id(step)], symbols)
+                    yield from (self._start(step, geometry, symbols) for geometry in self._geometries[id(step)])
                 case Loop(symbol, extent, inner):
                     for iteration in range(symbolic.evaluate(extent, symbols)):
                         yield from self._expanded(inner, {**symbols, symbol: iteration})
@@ -83,7 +84,8 @@ class Binding:
         blocks = max(1, min(symbolic.evaluate(geometry.blocks, symbols), self._device.most_blocks))
         addresses = [self._address(place, symbols) for place in launch.places]
         sizes = [symbols[s] for s in launch.kernel.sizes]
-        return Start(geometry.function, blocks, geometry.threads, (*addresses, *sizes))
+        scratch = [self._scratch] if geometry.scratch else []
+        return Start(geometry.function, blocks, geometry.threads, (*addresses, *scratch, *sizes))
 
     def _address(self, place: Place, symbols: Mapping[Symbol, int]) -> int:
         if place.index is not None and place.initial is not None and symbolic.evaluate(place.index, symbols) == 0:

@@ -11,10 +11,11 @@ import pytest
 import graphc
 from graphc import device, ops
 from graphc.codegen import emit_cuda
-from graphc.codegen.cuda_contract import choose_tile
 from graphc.codegen.cuda_form import choose_form
+from graphc.codegen.cuda_tile import choose_tile
 from graphc.compile import function, placeholder
 from graphc.errors import ConfigError
+from graphc.grad import gradients
 from graphc.graph import Graph, Node, evaluate
 from graphc.loopir import ContractKernel, LoopKernel, Plan
 from graphc.passes import expand_composites
@@ -150,6 +151,38 @@ def test_every_tile(shape: tuple[int, int, int], tile: tuple[int, int], dtype: s
         found = function(graph.inputs, graph.outputs[0])(*arrays)
     tolerance = 1e-5 if dtype == "float32" else 1e-12
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@needs_compiler
+@pytest.mark.parametrize("precision", ["float32", "tf32"])
+def test_deep_sums_of_few_results_are_split(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_MATMUL_PRECISION", precision)
+    rng = np.random.default_rng(9)
+    a, b = placeholder((17, 4100), "float32"), placeholder((4100, 19), "float32")
+    graph = Graph((a, b), (ops.maximum(ops.matmul(a, b), 0.5),))
+    [geometries] = emit_cuda(lower_graph(expand_composites(graph)), precision).geometries
+    assert [g.function for g in geometries] == ["kernel_0", "kernel_0_added"]
+    assert geometries[0].blocks == 64
+    x, y = (rng.integers(-3, 4, s).astype("float32") for s in ((17, 4100), (4100, 19)))
+    found = []
+    for order, blocks in ((0, None), (5, 3)):
+        with device(emulated_device(order, blocks=blocks)):
+            found.append(function(graph.inputs, graph.outputs[0])(x, y))
+    np.testing.assert_array_equal(found[0], np.maximum(x.astype("float64") @ y, 0.5))
+    np.testing.assert_array_equal(found[1], found[0])
+
+
+@needs_compiler
+def test_the_weight_gradient_of_a_convolution_is_split() -> None:
+    x, w = placeholder((None, 12, 11, 2), "float32"), placeholder((3, 3, 2, 5), "float32")
+    loss = ops.sum(ops.tanh(ops.convolution(x, w)))
+    [slope] = gradients(loss, [w])
+    arrays = [np.random.default_rng(1).standard_normal(s).astype("float32") for s in ((7, 12, 11, 2), (3, 3, 2, 5))]
+    [expected], _ = evaluate(Graph((x, w), (slope,)), arrays)
+    with device(emulated_device(order=2)):
+        compiled = function([x, w], slope)
+    assert "_added(" in compiled.source()
+    np.testing.assert_allclose(compiled(*arrays), expected, rtol=1e-4, atol=1e-4)
 
 
 @needs_compiler

@@ -33,7 +33,7 @@ def run_kernel(
 
     Fails where it wrote outside of them. `order` is the emulator's; `header` goes before the text.
     """
-    text, geometry = emit_cuda_kernel(kernel, "kernel")
+    text, [geometry] = emit_cuda_kernel(kernel, "kernel")
     module = EmulatedModule(compile_text(f"{header}\n{prelude()}\n{text}"))
     kept = {name: _Guarded(array) for name, array in memory.items()}
     values = [(sizes or {})[symbol] for symbol in kernel.sizes]
