@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 import graphc
 from graphc.graph import evaluate
-from tests.strategies import Program, assert_close, programs
+from tests.strategies import Program, assert_close, programs, recurrent_programs
 
 relaxed = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 
@@ -17,6 +17,17 @@ relaxed = settings(deadline=None, derandomize=True, suppress_health_check=list(H
 @settings(relaxed, max_examples=1000)
 @given(programs())
 def test_programs_compute_what_their_graphs_mean(program: Program) -> None:
+    check(program)
+
+
+@settings(relaxed, max_examples=60)
+@given(recurrent_programs())
+def test_programs_with_recurrences_compute_what_their_graphs_mean(program: Program) -> None:
+    check(program)
+
+
+def check(program: Program) -> None:
+    """Compare the compiled program's results with what its graph means, and with those of a second call."""
     graph = program.graph
     outputs, updates = evaluate(graph, program.arrays)
     compiled = graphc.function(graph.inputs, graph.outputs, graph.updates)

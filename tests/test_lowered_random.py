@@ -11,12 +11,25 @@ from graphc.graph import Graph, evaluate
 from graphc.loopir import evaluate_plan, verify_plan
 from graphc.passes import run_pipeline
 from graphc.schedule import lower_graph
-from tests.strategies import Program, assert_close, programs
+from tests.strategies import Program, assert_close, programs, recurrent_programs
+
+relaxed = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 
 
-@settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None, max_examples=1000)
+@settings(relaxed, max_examples=1000)
 @given(programs())
 def test_plans_mean_what_their_graphs_mean(program: Program) -> None:
+    check_program(program)
+
+
+@settings(relaxed, max_examples=150)
+@given(recurrent_programs())
+def test_plans_with_recurrences_mean_what_their_graphs_mean(program: Program) -> None:
+    check_program(program)
+
+
+def check_program(program: Program) -> None:
+    """Compare the plan's results and updates with what the graph means."""
     graph = program.graph
     outputs, updates = evaluate(graph, program.arrays)
     plan = lower_graph(run_pipeline(graph).graph)

@@ -22,7 +22,7 @@ from graphc.graph import (
     layer_scope,
     placeholder,
 )
-from tests.strategies import Program, programs
+from tests.strategies import Program, programs, recurrent_programs
 
 batch = symbolic.symbol("batch")
 
@@ -106,3 +106,34 @@ def test_an_attribute_without_a_literal_is_refused() -> None:
 @given(programs())
 def test_python_gives_random_graphs_back(program: Program) -> None:
     assert rebuilt(program.graph) == program.graph
+
+
+@settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None, max_examples=100)
+@given(recurrent_programs())
+def test_python_gives_recurrences_back(program: Program) -> None:
+    assert rebuilt(program.graph) == program.graph
+
+
+def recurrent() -> Graph:
+    """A recurrence inside a recurrence, two results of the inner one."""
+    x = placeholder(TensorType((4, batch, 3), "float32"), "x", 2_000_006)
+    h = placeholder(TensorType((batch, 3), "float32"), "h", 2_000_007)
+
+    def inner(row: Node, total: Node) -> tuple[Node, Node]:
+        return total + row, total
+
+    def outer(rows: Node, h: Node) -> tuple[Node, Node]:
+        (total,), (totals,) = ops.scan(inner, [rows], [ops.zeros((3,))])
+        return h * total, ops.sum(totals, 1)
+
+    finals, stacked = ops.scan(outer, [x], [h], reverse=True)
+    return Graph((x, h), (*finals, *stacked))
+
+
+def test_text_shows_bodies_where_they_are_first_run(golden: Callable[[str, str], None]) -> None:
+    golden("graph/recurrent.txt", format_graph(recurrent(), provenance=False))
+
+
+def test_python_gives_bodies_inside_bodies_back() -> None:
+    graph = recurrent()
+    assert rebuilt(graph) == graph

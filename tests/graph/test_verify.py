@@ -86,6 +86,44 @@ BAD: list[tuple[str, Callable[[], Graph]]] = [
 ]  # fmt: skip
 
 
+def recurrent(step: Callable[[Node, Node], Node]) -> tuple[Node, Node, Node]:
+    """Return a sequence, an initial value, and a recurrence over them."""
+    x, h = given("sequence", 4, batch, 3), given("start", batch, 3)
+    return x, h, ops.scan(lambda x, h: (step(x, h), ()), [x], [h])[0][0]
+
+
+def with_body(change: Callable[[Graph], Graph]) -> Graph:
+    """Return a graph with a recurrence that has another body, made past all checks."""
+    x, h, n = recurrent(lambda x, h: x + h)
+    return Graph((x, h), (make_node(n.op, n.inputs, {**n.attrs, "body": change(n.attrs["body"])}, n.type),))
+
+
+BAD_BODIES: list[tuple[str, Callable[[Graph], Graph]]] = [
+    ("placeholder 'x' is used but is not an input", lambda body: Graph(body.inputs, (body.outputs[0] + X,))),
+    ("state 'total' is used inside a body", lambda body: Graph(body.inputs, (body.outputs[0] + STATE,))),
+    (r"output 0 of the body is float32\[batch, 2\], not", lambda body: Graph(body.inputs, (body.outputs[0][:, 1:],))),
+    (
+        r"add\(.*\) is float32\[batch, 7\]; its shape rule",
+        lambda body: Graph(
+            body.inputs,
+            (make_node(REGISTRY["add"], body.inputs, {}, TensorType((batch, 7), "float32"))[:, :3],),
+        ),
+    ),
+    ("has 2 inputs, 1 of them carries; the body takes 1", lambda body: Graph(body.inputs[1:], (body.inputs[1],))),
+]
+
+
+@pytest.mark.parametrize(("problem", "change"), BAD_BODIES, ids=[problem for problem, _ in BAD_BODIES])
+def test_bad_bodies_are_named(problem: str, change: Callable[[Graph], Graph]) -> None:
+    with pytest.raises(GraphError, match=problem):
+        verify_graph(with_body(change))
+
+
+def test_a_good_body_passes() -> None:
+    x, h, n = recurrent(lambda x, h: ops.tanh(x + h))
+    verify_graph(Graph((x, h), (n,)))
+
+
 def _imposter() -> Op:
     exp = REGISTRY["exp"]
     return Op("exp", "elementwise", "Not e to the power x.", exp.infer, exp.ref, exp.grad, exp.lower)
