@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from graphc import ops
 from graphc.graph import Graph, Node, Recurrence, cheapest_to_keep, made_of_numbers, rebuild, topological_order
@@ -35,10 +35,10 @@ def _sunk(recurrence: Recurrence, results: Sequence[Result]) -> Mapping[Result, 
     behind.update(n for n in order if n in loose and any(i in behind for i in n.inputs))
     # What the loop computes anyway is stacked and not computed again, unless that only moves elements.
     fixed = {n for n in order if n.op.lift is None or (n not in loose and n.op.kind != "movement")}
-    given = {*recurrence.sequences, *recurrence.others, *made_of_numbers(order)}
+    given: set[Node] = {*recurrence.sequences, *recurrence.others, *made_of_numbers(order)}
     stacked = {v for v in values if v not in behind}
     kept = cheapest_to_keep({i for n in behind for i in n.inputs if i not in behind}, given | stacked, fixed)
-    stacked.update(n for n in kept if n not in given)
+    stacked.update({_unmoved(n, given) for n in kept} - given)
     for n in sums.values():
         # A sum of sums is worth it where all that it needs is stacked anyway.
         if n.op.fold == "sum" and {*cheapest_to_keep(n.inputs, given | stacked, fixed)} <= given | stacked:
@@ -53,6 +53,13 @@ def _sunk(recurrence: Recurrence, results: Sequence[Result]) -> Mapping[Result, 
         total, new = _total(n, outside, known), recurrence.new[i]
         found[i] = rebuild(new, tuple(recurrence.carries.get(x, total) for x in new.inputs))
     return found
+
+
+def _unmoved(n: Node, given: Collection[Node]) -> Node:
+    """Return what n only puts in another order: that is stacked as it is computed, and read in n's order behind."""
+    while n.op.name in ("transpose", "reshape") and n not in given:
+        [n] = n.inputs
+    return n
 
 
 def _sums(recurrence: Recurrence, order: Sequence[Node], results: Sequence[Result]) -> dict[int, Node]:

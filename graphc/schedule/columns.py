@@ -1,5 +1,7 @@
 """Split contractions whose columns are taken apart again, so that the parts can meet in one kernel's registers.
 
+Likewise concatenations, whose parts need then not be put together.
+
     z = x @ w + b                        i = x @ w[:, :u] + b[:u]
     i, f = z[:, :u], z[:, u:]      ->    f = x @ w[:, u:] + b[u:]
     y = sigmoid(i) * tanh(f)             y = sigmoid(i) * tanh(f)
@@ -29,14 +31,24 @@ def _part_widths(graph: Graph) -> dict[Node, int]:
     found: dict[Node, int] = {}
     consumers = graph.consumers()
     for n in graph.nodes:
-        if n.op.kind != "contraction" or column_count(n) == 0 or not isinstance(n.shape[-1], int):
+        if not _has_columns(n) or not isinstance(n.shape[-1], int):
             continue
         whole, slices = _through_elementwise(n, consumers)
         width = _common_width(n.shape[-1], slices)
+        if n.op.name == "concatenate" and any(part.shape[-1] != width for part in n.inputs):
+            continue
         # What reads two contractions is split as both are, or not at all.
         if width is not None and all(found.get(m, width) == width for m in whole):
             found |= dict.fromkeys(whole, width)
     return found
+
+
+def _has_columns(n: Node) -> bool:
+    """Tell whether columns of n can be had one by one."""
+    if n.op.name == "concatenate":
+        axis: int = n.attrs["axis"]
+        return axis == n.rank - 1
+    return n.op.kind == "contraction" and column_count(n) > 0
 
 
 def _through_elementwise(n: Node, consumers: dict[Node, list[Node]]) -> tuple[list[Node], list[Node]]:
@@ -104,6 +116,8 @@ class _Splitter:
 
     def _part(self, n: Node, number: int) -> Node:
         width = self._widths[n]
+        if n.op.name == "concatenate":
+            return self._new[n.inputs[number]]
         if n.op.kind == "contraction":
             left, right = (self._new[i] for i in n.inputs)
             return rebuild(n, (left, _columns(right, _last_own_axis(n), number * width, width)))

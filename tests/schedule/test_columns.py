@@ -106,3 +106,11 @@ def test_what_reads_a_concatenation_elsewhere_comes_after_it() -> None:
     joined = ops.concatenate([ops.tanh(x), ops.exp(x)], axis=1)
     plan = check(Graph((x, w), (joined[:, ::-1] * joined, joined @ w, joined)), [normal(7, 6), normal(12, 5)])
     assert len(plan.launches) == 3
+
+
+def test_parts_of_what_was_put_together_are_the_parts() -> None:
+    x, y = placeholder((None, 6)), placeholder((None, 12))
+    p, q = gates(ops.concatenate([ops.tanh(x), ops.exp(x)], axis=1) + y, 6, 2)
+    graph = Graph((x, y), (p * q,))
+    check(graph, [normal(7, 6), normal(7, 12)])
+    assert "concatenate" not in {n.op.name for n in split_columns(graph).nodes}
