@@ -22,7 +22,8 @@ _CHECKER = doctest.OutputChecker()
 
 def run_python(text: str, names: dict[str, Any], page: str, line: int) -> bool:
     """Run examples in the session `names`; print what differs, and tell whether nothing did."""
-    test = doctest.DocTestParser().get_doctest(text, names, page, page, line)
+    # Names tell blocks apart: code of an earlier one may be asked for its source lines.
+    test = doctest.DocTestParser().get_doctest(text, names, f"{page}:{line}", page, line)
     results = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS).run(test, clear_globs=False)
     names.update(test.globs)
     return results.attempted > 0 and results.failed == 0
