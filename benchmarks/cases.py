@@ -89,6 +89,21 @@ CASES: dict[str, Case] = {
         *(
             Case(
                 name,
+                f"training {text}: RMSprop, categorical cross-entropy",
+                ("step on arrays",),
+                ("graphc", "graphc fast", "jax", "torch", "torch compile", "keras", "tf_keras"),
+                "step",
+                tolerance=3e-3,
+                turn=1.0,
+            )
+            for name, text in (
+                ("mnist_cnn_step", "28x28x1, 3x3 convolutions 32-64, maximum, dense 128-10, on batches of 128"),
+                ("vgg_like_step", "100x100x3, 3x3 convolutions 32-32, 64-64, dense 256-10, on batches of 32"),
+            )
+        ),
+        *(
+            Case(
+                name,
                 f"{text}, random weights, float32 images",
                 ("batch 1", "batch 8"),
                 ("graphc", "graphc fast", "onnxruntime", "openvino"),

@@ -26,7 +26,7 @@ def model_of(case: str, quick: bool) -> Any:
     model = getattr(keras.applications, name)(weights=None, **options)
     random = np.random.default_rng(7)
     for layer in model.layers:
-        weights = [_weight(random, keras.backend.int_shape(w), w.name) for w in layer.weights]
+        weights = [_weight(random, value.shape, w.name) for w, value in zip(layer.weights, layer.get_weights())]
         if weights:
             layer.set_weights(weights)
     return model

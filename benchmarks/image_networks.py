@@ -22,7 +22,6 @@ APPLICATIONS = {
     "mobilenet": ("MobileNet", 224),
     "inception_v3": ("InceptionV3", 299),
 }
-BATCHES = {"batch 1": 1, "batch 8": 8}
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,11 @@ class Builder(Protocol):
     def pad(self, x: Any, pads: Pads) -> Any: ...
     def add(self, xs: list[Any]) -> Any: ...
     def concatenate(self, xs: list[Any]) -> Any: ...
+
+
+def batches(quick: bool) -> dict[str, int]:
+    """Return the images of a call by the figures' names."""
+    return {"batch 1": 1, "batch 8": 2 if quick else 8}
 
 
 def images_of(size: int, batch: int) -> Array:
@@ -96,7 +100,8 @@ def _one(step: Step, b: Builder, inputs: list[Any], images: Any) -> Any:
             rest = list(weights)
             scale = rest.pop(0) if options["scale"] else np.ones_like(weights[0])
             shift = rest.pop(0) if options["center"] else np.zeros_like(weights[0])
-            return b.normalize(inputs[0], scale, shift, *rest, options["epsilon"])
+            mean, variance = rest
+            return b.normalize(inputs[0], scale, shift, mean, variance, options["epsilon"])
         case "Activation":
             return _activated(inputs[0], b, options["activation"])
         case "ReLU":

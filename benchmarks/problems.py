@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,8 @@ class Network:
     """A chain of dense layers, relu between them, softmax at the end where `is_classifier` (else linear).
 
     It is trained by RMSprop on categorical cross-entropy, or on the mean squared error. `rows` is one epoch; `epochs`
-    is how many one `fit` is asked for.
+    is how many one `fit` is asked for. Where there is an `image` (height, width, channels), blocks of 3 x 3
+    convolutions (their channels; relu, nothing padded), each with a maximum of 2 x 2 behind it, come first.
     """
 
     widths: tuple[int, ...]
@@ -28,6 +31,13 @@ class Network:
     rows: int
     is_classifier: bool
     epochs: int = 1
+    image: tuple[int, int, int] | None = None
+    blocks: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of a row."""
+        return self.widths[:1] if self.image is None else self.image
 
     @property
     def steps(self) -> int:
@@ -35,13 +45,18 @@ class Network:
         return self.rows // self.batch
 
     def weights(self) -> list[tuple[Array, Array]]:
-        """Return (kernel [inputs, outputs], bias) of each layer."""
+        """Return (kernel [inputs, outputs] or [3, 3, channels in, channels out], bias) of each layer."""
         random = np.random.default_rng(7)
+        channels = [] if self.image is None else [self.image[-1], *(c for block in self.blocks for c in block)]
+        shapes = [(3, 3, *pair) for pair in pairwise(channels)] + [*zip(self.widths, self.widths[1:])]
+        # The first steps of RMSprop change a wide layer so much that brighter images would saturate the softmax.
+        offset = 0.1 if self.image is None else 0.001
         made = []
-        for inputs, outputs in zip(self.widths, self.widths[1:]):
-            limit = (6 / (inputs + outputs)) ** 0.5
-            kernel = random.uniform(-limit, limit, (inputs, outputs)).astype(np.float32)
-            made.append((kernel, random.uniform(-0.1, 0.1, outputs).astype(np.float32)))
+        for shape in shapes:
+            *window, inputs, outputs = shape
+            limit = (6 / (math.prod(window) * (inputs + outputs))) ** 0.5
+            kernel = random.uniform(-limit, limit, shape).astype(np.float32)
+            made.append((kernel, random.uniform(-offset, offset, outputs).astype(np.float32)))
         return made
 
     def data(self) -> tuple[Array, Array]:
@@ -50,8 +65,10 @@ class Network:
         On targets that cannot be learnt the units die, and what is timed is arithmetic with subnormal averages.
         """
         random = np.random.default_rng(11)
-        x = random.standard_normal((self.rows, self.widths[0]), np.float32)
-        wanted = x @ random.standard_normal((self.widths[0], self.widths[-1]), np.float32)
+        x = random.standard_normal((self.rows, *self.input_shape), np.float32)
+        x *= np.float32(1 if self.image is None else 0.05)
+        flat = x.reshape(self.rows, -1)
+        wanted = flat @ random.standard_normal((flat.shape[1], self.widths[-1]), np.float32)
         if self.is_classifier:
             return x, np.eye(self.widths[-1], dtype=np.float32)[wanted.argmax(-1)]
         return x, wanted / np.float32(self.widths[0] ** 0.5) + np.float32(1)
@@ -76,6 +93,18 @@ def housing(quick: bool) -> Network:
     return Network((13, 64, 64, 1), 1, 16 if quick else 404, False, 2 if quick else 10)
 
 
+def mnist_cnn(quick: bool) -> Network:
+    """Return the convolutional classifier of the MNIST digits' size."""
+    batch = 8 if quick else 128
+    return Network((12 * 12 * 64, 128, 10), batch, batch, True, image=(28, 28, 1), blocks=((32, 64),))
+
+
+def vgg_like(quick: bool) -> Network:
+    """Return the classifier of 100 x 100 images of Keras's guide."""
+    batch = 2 if quick else 32
+    return Network((22 * 22 * 64, 256, 10), batch, batch, True, image=(100, 100, 3), blocks=((32, 32), (64, 64)))
+
+
 def dense(quick: bool) -> Network:
     """Return one small layer, which costs as good as nothing: a call of it is the cost of calling."""
     return Network((10, 10), 1, 1, False)
@@ -90,9 +119,15 @@ NETWORKS: dict[str, Callable[[bool], Network]] = {
     "mlp_step": mlp,
     "mlp_batch1": mlp,
     "housing_fit": housing,
+    "mnist_cnn_step": mnist_cnn,
+    "vgg_like_step": vgg_like,
     "call_dense": dense,
     "first_call": small_mlp,
 }
+
+
+# The cases that train a network.
+TRAINED = ("mlp_step", "housing_fit", "mnist_cnn_step", "vgg_like_step")
 
 
 def image_batches(quick: bool) -> tuple[Array, Array]:

@@ -28,18 +28,23 @@ from recurrent_networks import RECURRENT
 import graphc
 from graphc import keras, ops
 from graphc.keras import backend as K
-from graphc.keras.layers import Conv2D, Dense, Flatten, MaxPooling2D
+from graphc.keras.layers import Conv2D, Dense, Flatten, InputLayer, MaxPooling2D
 from peers import IMPORTED, recurrent_keras_like
 
 
 def model_of(network: Network) -> Any:
     """Return the model with its weights, compiled."""
     activations = ["relu"] * (len(network.widths) - 2) + ["softmax" if network.is_classifier else None]
-    model = keras.models.Sequential()
-    for i, (units, activation) in enumerate(zip(network.widths[1:], activations)):
-        model.add(Dense(units, activation=activation, **({"input_shape": network.widths[:1]} if i == 0 else {})))
-    for layer, weights in zip(model.layers, network.weights()):
-        layer.set_weights(weights)
+    model = keras.models.Sequential([InputLayer(network.input_shape)])
+    for block in network.blocks:
+        for channels in block:
+            model.add(Conv2D(channels, 3, activation="relu"))
+        model.add(MaxPooling2D(2))
+    if network.blocks:
+        model.add(Flatten())
+    for units, activation in zip(network.widths[1:], activations):
+        model.add(Dense(units, activation=activation))
+    model.set_weights([part for pair in network.weights() for part in pair])
     loss = "categorical_crossentropy" if network.is_classifier else "mse"
     model.compile(keras.optimizers.RMSprop(lr=LEARNING_RATE, rho=RHO, epsilon=EPSILON), loss)
     return model
@@ -120,7 +125,7 @@ def _infer_images(case: str, variant: str, quick: bool) -> Entry:
     graphc.set_conv_precision(variant or "exact")
     model = image_models.model_of(case, quick)
     figures, check = {}, []
-    for figure, batch in image_networks.BATCHES.items():
+    for figure, batch in image_networks.batches(quick).items():
         images = image_networks.images_of(model.input_shape[1], batch)
         check += sample(model.predict_on_batch(images))
         figures[figure] = Timed("model.predict_on_batch(x)", {"model": model, "x": images})
@@ -161,6 +166,9 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
     fit = "model.fit(x, y, batch_size=batch, epochs=epochs, verbose=0)"
     if case == "mlp_step":
         return _train(network, {"step on arrays": "model.train_on_batch(*first)", "step within an epoch": fit})
+    if network.blocks:
+        graphc.set_conv_precision(variant or "exact")
+        return _train(network, {"step on arrays": "model.train_on_batch(*first)"})
     if case == "housing_fit":
         return _train(network, {"step within an epoch": fit})
     return _infer(network, variant)

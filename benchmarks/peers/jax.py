@@ -10,7 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 from entry import Entry, Timed
 from fresh import first_call_entry, import_entry
-from problems import CHECKED_STEPS, COEFFICIENTS, EPSILON, LEARNING_RATE, NETWORKS, RHO, Network, sample, vectors
+from problems import (
+    CHECKED_STEPS,
+    COEFFICIENTS,
+    EPSILON,
+    LEARNING_RATE,
+    NETWORKS,
+    RHO,
+    TRAINED,
+    Network,
+    sample,
+    vectors,
+)
 from recurrent_networks import RECURRENT
 
 from peers import recurrent_jax
@@ -18,6 +29,14 @@ from peers import recurrent_jax
 
 def forward(network: Network, weights: Any, x: Any) -> Any:
     """Return what comes before the softmax."""
+    rest = list(weights)
+    for block in network.blocks:
+        for _ in block:
+            kernel, bias = rest.pop(0)
+            x = jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            x = jax.nn.relu(x + bias)
+        x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+    x, weights = x.reshape(len(x), -1), rest
     for kernel, bias in weights[:-1]:
         x = jax.nn.relu(x @ kernel + bias)
     kernel, bias = weights[-1]
@@ -96,6 +115,8 @@ def _train(case: str, network: Network, variant: str) -> Entry:
     losses = [training.step(x, y) for _ in range(CHECKED_STEPS)]
     epoch = "t.scanned_epoch()" if variant == "scan" else "t.epoch()"
     figures = {"step within an epoch": Timed(epoch, names, network.steps)}
+    if network.blocks:
+        return Entry(losses, {"step on arrays": Timed("t.step(x, y)", names)})
     if case == "mlp_step" and variant == "":
         figures["step on arrays"] = Timed("t.step(x, y)", names)
     return Entry(losses, figures)
@@ -130,7 +151,7 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
     if case in RECURRENT:
         return recurrent_jax.prepare(case, RECURRENT[case](quick))
     network = NETWORKS[case](quick)
-    return _train(case, network, variant) if case in ("mlp_step", "housing_fit") else _infer(network)
+    return _train(case, network, variant) if case in TRAINED else _infer(network)
 
 
 def first_call(variant: str, kind: str, threads: int) -> Callable[[], object]:

@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 from entry import Entry, Timed
 from fresh import first_call_entry, import_entry
-from image_networks import APPLICATIONS, BATCHES, Pads, Step, described, follow, images_of
+from image_networks import APPLICATIONS, Pads, Step, batches, described, follow, images_of
 from onnx import helper, numpy_helper
 from problems import NETWORKS, Array, Network, sample
 from recurrent_networks import RECURRENT
@@ -144,7 +144,7 @@ def _image_session(steps: Sequence[Step], images: Array, threads: int) -> Any:
 def _infer_images(case: str, threads: int, quick: bool) -> Entry:
     steps, size = described(case, quick)
     figures, check = {}, []
-    for figure, batch in BATCHES.items():
+    for figure, batch in batches(quick).items():
         images = np.ascontiguousarray(images_of(size, batch).transpose(0, 3, 1, 2))
         session = _image_session(steps, images, threads)
         check += sample(session.run(None, {"x": images})[0])

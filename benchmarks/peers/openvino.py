@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import openvino
 from entry import Entry, Timed
-from image_networks import APPLICATIONS, BATCHES, Pads, described, follow, images_of
+from image_networks import APPLICATIONS, Pads, batches, described, follow, images_of
 from openvino import opset13 as opset
 from problems import NETWORKS, Array, Network, sample
 
@@ -99,7 +99,7 @@ def _whole(kernel: Array) -> Array:
 def _infer_images(case: str, threads: int, quick: bool) -> Entry:
     steps, size = described(case, quick)
     figures, check = {}, []
-    for figure, batch in BATCHES.items():
+    for figure, batch in batches(quick).items():
         images = np.ascontiguousarray(images_of(size, batch).transpose(0, 3, 1, 2))
         x = opset.parameter(list(images.shape), np.float32)
         request = _compiled(follow(steps, _OpenVino(), x), x, threads)

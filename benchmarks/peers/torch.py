@@ -9,7 +9,18 @@ import torch
 import torch._inductor.config
 from entry import Entry, Timed
 from fresh import first_call_entry, import_entry
-from problems import CHECKED_STEPS, COEFFICIENTS, EPSILON, LEARNING_RATE, NETWORKS, RHO, Network, sample, vectors
+from problems import (
+    CHECKED_STEPS,
+    COEFFICIENTS,
+    EPSILON,
+    LEARNING_RATE,
+    NETWORKS,
+    RHO,
+    TRAINED,
+    Network,
+    sample,
+    vectors,
+)
 from recurrent_networks import RECURRENT
 from torch import nn
 from torch.nn import functional
@@ -17,10 +28,29 @@ from torch.nn import functional
 from peers import recurrent_torch
 
 
+class ChannelsLast(nn.Module):
+    """Images channels first as they are in memory, channels last."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (n, c, h, w) as (n, h, w, c)."""
+        return x.permute(0, 2, 3, 1)
+
+
 def module_of(network: Network, is_inference: bool) -> nn.Sequential:
     """Return the network with its weights; without the softmax where it is trained."""
+    weights = network.weights()
     parts: list[nn.Module] = []
-    for kernel, bias in network.weights():
+    for block in network.blocks:
+        for _ in block:
+            kernel, bias = weights.pop(0)
+            convolution = nn.Conv2d(kernel.shape[2], kernel.shape[3], 3)
+            with torch.no_grad():
+                convolution.weight.copy_(torch.from_numpy(kernel).permute(3, 2, 0, 1))
+                convolution.bias.copy_(torch.from_numpy(bias))
+            parts += [convolution.to(memory_format=torch.channels_last), nn.ReLU()]
+        parts.append(nn.MaxPool2d(2))
+    parts += [ChannelsLast(), nn.Flatten()] if network.blocks else []
+    for kernel, bias in weights:
         linear = nn.Linear(*kernel.shape)
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(kernel).T)
@@ -58,7 +88,8 @@ class Training:
 
     def step(self, x: Any, y: Any) -> float:
         """Take a step on NumPy arrays; return its loss."""
-        return float(self.advance(torch.from_numpy(x), torch.from_numpy(y)))
+        rows = torch.from_numpy(x)
+        return float(self.advance(rows.permute(0, 3, 1, 2) if self.network.blocks else rows, torch.from_numpy(y)))
 
     def epoch(self) -> float:
         """Run a shuffled epoch; return the sum of its losses."""
@@ -73,6 +104,8 @@ def _train(case: str, network: Network, is_compiled: bool) -> Entry:
     training, (x, y) = Training(network, is_compiled), network.first_batch()
     names = {"t": training, "x": x, "y": y}
     losses = [training.step(x, y) for _ in range(CHECKED_STEPS)]
+    if network.blocks:
+        return Entry(losses, {"step on arrays": Timed("t.step(x, y)", names)})
     figures = {"step within an epoch": Timed("t.epoch()", names, network.steps)}
     if case == "mlp_step":
         figures["step on arrays"] = Timed("t.step(x, y)", names)
@@ -125,7 +158,7 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
     if case in RECURRENT:
         return recurrent_torch.prepare(case, RECURRENT[case](quick))
     network = NETWORKS[case](quick)
-    if case in ("mlp_step", "housing_fit"):
+    if case in TRAINED:
         return _train(case, network, variant == "compile")
     return _infer(network, variant == "compile")
 
