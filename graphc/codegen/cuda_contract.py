@@ -14,7 +14,7 @@ from graphc.codegen.cuda_nest import bind_number, statements
 from graphc.codegen.cuda_split import SCRATCH, parts_of, scratch_bytes, scratch_offset, tiles_of
 from graphc.codegen.cuda_tile import TENSOR_TILE, Tile, choose_tile, takes_tensor_cores
 from graphc.loopir import ContractKernel, Geometry, Load
-from graphc.symbolic import Dim, Symbol, affine, ceildiv, of_symbol, product
+from graphc.symbolic import Dim, Symbol, affine, ceildiv, of_atom, product
 
 
 def emit_contract_body(kernel: ContractKernel, name: str, writer: CudaWriter, precision: str) -> Geometry:
@@ -153,7 +153,7 @@ class ContractWriter:
             for number, total in enumerate(k.sums):
                 self._emitter.bind_local(total.name, f"sums[{number}]{place}")
                 if self._parts > 1:
-                    offset = self._emitter.dim(scratch_offset(k, of_symbol(part), number))
+                    offset = self._emitter.dim(scratch_offset(k, of_atom(part), number))
                     self._writer.line(f"{SCRATCH}[{offset}] = sums[{number}]{place};")
             if self._parts == 1:
                 statements(self._emitter, k.epilogue)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from graphc.codegen.cuda_tile import Tile
 from graphc.dtypes import itemsize
 from graphc.loopir import ContractKernel, Fold, For, Load, LoopKernel, Parameter, Statement
-from graphc.symbolic import Dim, Symbol, ceildiv, of_symbol, product
+from graphc.symbolic import Dim, Symbol, ceildiv, of_atom, product
 
 # More tiles than this keep a GPU busy by themselves.
 _FEW_TILES, _MOST_PARTS, _BLOCKS = 32, 64, 256
@@ -43,7 +43,7 @@ def scratch_offset(kernel: ContractKernel, part: Dim, number: int) -> Dim:
     """Return where a part of the sum of this number lies in the scratch memory, for the bound row and column."""
     offset: Dim = part * len(kernel.rights) + number
     for symbol, extent in (*kernel.batch, kernel.row, kernel.column):
-        offset = offset * extent + (of_symbol(symbol) if extent != 1 else 0)
+        offset = offset * extent + (of_atom(symbol) if extent != 1 else 0)
     return offset
 
 
@@ -64,7 +64,7 @@ def adding_kernel(kernel: ContractKernel, parts: int) -> LoopKernel:
             total.name,
             "sum",
             ((part, parts),),
-            Load(SCRATCH, scratch_offset(kernel, of_symbol(part), number), kernel.dtype),
+            Load(SCRATCH, scratch_offset(kernel, of_atom(part), number), kernel.dtype),
             kernel.dtype,
         )
         for number, total in enumerate(kernel.sums)
