@@ -187,7 +187,7 @@ def test_updates_of_states_are_returned_and_not_written() -> None:
     step = call("subtract", Load("w", i, "float32"), Const(0.5, "float32"))
     kernel = LoopKernel((Parameter("w", "float32", True),), (), (For(rows, 3, (Store("w", i, step),), vector=True),))
     value = np.array([1, 2, 3], np.float32)
-    source = SimpleNamespace(get_value=lambda: value)
+    source = SimpleNamespace(get_value=value.copy)
     plan = Plan((), (Buffer("w", "float32", 3, "state", source=source),), (), (), (Launch(kernel, ("w",), 3, 24),), 0)
     results, states = evaluate_plan(plan, [])
     assert results == []
