@@ -31,7 +31,7 @@ from graphc.graph import (
     substitute,
 )
 from graphc.graph import placeholder as _placeholder
-from graphc.guard import guarded_graph
+from graphc.guard import describe_first_fault, guarded_graph
 
 
 def placeholder(shape: Sequence[int | symbolic.Dim | None], dtype: str = "float32", name: str | None = None) -> Node:
@@ -114,9 +114,13 @@ def compile_graph(
         program = codegen.emit_cuda(plan, config.get("GRAPHC_MATMUL_PRECISION"))
         stages = _stages(report, rewritten, lowered)
         return runtime.load_program(plan, program, device, report.graph, stages, name, single, checked, built)
-    text = codegen.emit_plan(plan, cpu_target(), profiled)
+    text = codegen.emit_plan(plan, cpu_target(), profiled, len(checked))
     stages = _stages(report, rewritten, lowered)
-    instruments = runtime.Instruments(functools.partial(compile_graph, built, name, single, guard, True), machine_peak)
+    instruments = runtime.Instruments(
+        build=functools.partial(compile_graph, built, name, single, guard, True),
+        peak=machine_peak,
+        blame=functools.partial(describe_first_fault, report.graph),
+    )
     return runtime.load_plan(
         plan, text, report.graph, stages, name, single, checked, built=built, instruments=instruments
     )

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
 from graphc import dtypes
-from graphc.graph import Graph, Node, builder
+from graphc.errors import GraphcError
+from graphc.graph import PLACEHOLDER, STATE, Graph, Node, bind_dims, builder, evaluate_nodes
 
 
 def guarded_graph(graph: Graph) -> tuple[Graph, tuple[str, ...]]:
@@ -34,3 +40,25 @@ def guarded_graph(graph: Graph) -> tuple[Graph, tuple[str, ...]]:
 
 def _all_finite(n: Node) -> Node:
     return builder("all")(builder("isfinite")(n))
+
+
+def describe_first_fault(graph: Graph, arguments: Sequence[Any]) -> str:
+    """Return which value of a graph is not finite though all it is computed from is, as NumPy computes it.
+
+    An argument or a state that is not finite is the first. Empty where NumPy finds every value finite.
+    """
+    values: dict[Node, Any] = {}
+    environment: dict[Any, int] = {}
+    for n, argument in zip(graph.inputs, arguments):
+        values[n] = np.asarray(argument, dtypes.numpy_dtype(n.dtype))
+        bind_dims(n, values[n].shape, environment)
+    with np.errstate(all="ignore"):
+        for n in (*graph.inputs, *graph.nodes):
+            try:
+                evaluate_nodes((n,), values, environment)
+            except GraphcError:
+                return ""
+            if dtypes.is_float(n.dtype) and not np.isfinite(np.asarray(values[n], np.float64)).all():
+                what = f"'{n.attrs['name']}'" if n.op in (PLACEHOLDER, STATE) else n.op.name
+                return f"{what} {n.type} [{n.provenance}]"
+    return ""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from graphc import set_device
+from tests.errors import ErrorCollector
 
 # Tests compile thousands of programs once: the user's cache is no place for them.
 os.environ.setdefault("GRAPHC_CACHE", "0")
@@ -19,10 +20,11 @@ GOLDEN = Path(__file__).parent / "golden"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden pictures instead of comparing")
     parser.addoption("--device", default="", help="where every program runs: cpu, cuda, cuda:N or emulated")
+    parser.addoption("--update-errors", action="store_true", help="collect messages of errors for docs/errors.md")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let every program run on the device that was asked for."""
+    """Let every program run on the device that was asked for, and collect errors where that was."""
     name = config.getoption("--device")
     if name == "emulated":
         # Only here: the emulator takes a compiler.
@@ -31,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
         set_device(emulated_device())
     elif name:
         set_device(name)
+    if config.getoption("--update-errors"):
+        config.pluginmanager.register(ErrorCollector())
 
 
 @pytest.fixture

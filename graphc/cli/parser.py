@@ -14,6 +14,7 @@ from graphc.cli.profile import profile
 from graphc.cli.run import run, show_error
 from graphc.cli.summary import summary
 from graphc.cli.target import CommandError
+from graphc.cli.verify import verify
 from graphc.cli.view import view
 
 _TARGET = (
@@ -51,14 +52,23 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "plot",
-        help="draw a model's layers, or its graph of operations, as SVG or DOT",
+        help="draw a model's layers, or its graph of operations",
         description="Draw the model, graph or compiled function found in a script or module (imported, as by summary).",
     )
     command.add_argument("target", metavar="TARGET", help=_TARGET)
-    command.add_argument("-o", "--output", required=True, metavar="FILE", help="a name ending in .svg or .dot")
+    command.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="a name ending in .svg, .png, .dot, .html, .json, .mmd (Mermaid) or .graphml",
+    )
     command.add_argument("--ops", action="store_true", help="draw a model's operations instead of its layers")
     command.add_argument("--direction", choices=("TB", "LR"), default="TB", help="top to bottom, or left to right")
-    command.set_defaults(action=lambda given: plot(given.target, given.output, given.ops, given.direction))
+    command.add_argument("--expand-nested", action="store_true", help="draw the layers of models inside the model")
+    command.set_defaults(
+        action=lambda given: plot(given.target, given.output, given.ops, given.direction, given.expand_nested)
+    )
 
     command = commands.add_parser(
         "view",
@@ -81,6 +91,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("script", help="path of the script")
     command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="arguments of the script")
     command.set_defaults(action=lambda given: profile(given.script, given.arguments, given.json))
+
+    command = commands.add_parser(
+        "verify",
+        help="compare a model's compiled programs with NumPy, node by node",
+        description="Run each node of a model's programs on NumPy's values of its inputs, and the programs as a whole, "
+        "and tell the differences from NumPy in units in the last place. Exit status 1 where a node differs by more.",
+    )
+    command.add_argument("target", metavar="TARGET", help=f"{_TARGET}; or a saved model (.h5, .keras, .json, .yaml)")
+    command.add_argument("--ulps", type=float, default=64.0, help="the largest difference allowed (default: 64)")
+    command.set_defaults(action=lambda given: verify(given.target, given.ulps))
 
     command = commands.add_parser(
         "audit",

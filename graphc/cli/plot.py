@@ -10,7 +10,7 @@ from graphc.errors import GraphcError
 from graphc.graph import Graph, Node
 
 
-def plot(target: str, output: str, ops: bool, direction: viz.Direction) -> int:
+def plot(target: str, output: str, ops: bool, direction: viz.Direction, expand_nested: bool = False) -> int:
     """Write the picture and return 0. Raises CommandError where not exactly one thing to draw is found."""
     if ":" in target:
         found = find_objects(target, _can_be_drawn, "model, graph or compiled function")
@@ -21,7 +21,7 @@ def plot(target: str, output: str, ops: bool, direction: viz.Direction) -> int:
     [(name, value)] = found.items()
     title = str(getattr(value, "name", None) or name)
     try:
-        path = viz.plot(value, ops=ops, title=title, direction=direction).save(output)
+        path = viz.plot(value, ops, title, direction, expand_nested=expand_nested).save(output)
     except (GraphcError, OSError) as error:
         raise CommandError(str(error)) from None
     print(path)

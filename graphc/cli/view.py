@@ -12,16 +12,22 @@ from graphc.graph import Graph, Node
 
 def view(target: str, output: str, run: bool) -> int:
     """Write the page and return 0. Raises CommandError where not exactly one thing to look at is found."""
-    found = find_objects(target, _has_program if ":" in target else viz.is_model, "model or compiled function")
-    if len(found) > 1:
-        raise CommandError(f"'{target}' has several models: choose one with {target}:NAME out of {', '.join(found)}")
-    [(name, value)] = found.items()
+    name, value = find_program(target)
     try:
         path = observe.view(value, output, run, title=str(getattr(value, "name", None) or name))
     except (GraphcError, OSError) as error:
         raise CommandError(str(error)) from None
     print(path)
     return 0
+
+
+def find_program(target: str) -> tuple[str, Any]:
+    """Return the one thing of a target that has programs, and its name. Raises CommandError for none or several."""
+    found = find_objects(target, _has_program if ":" in target else viz.is_model, "model or compiled function")
+    if len(found) > 1:
+        raise CommandError(f"'{target}' has several models: choose one with {target}:NAME out of {', '.join(found)}")
+    [(name, value)] = found.items()
+    return name, value
 
 
 def _has_program(value: Any) -> bool:

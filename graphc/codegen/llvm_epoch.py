@@ -4,8 +4,8 @@
 
 For each step: gather the rows that the index array names into the input buffers, run the plan on them, add every
 result times the number of rows to its total. Returns the number of steps done, which is at least one: it stops
-early when the time is over or the stop flag is set. The request is an array of 64-bit fields, in the order of
-`EPOCH_FIELDS`.
+early when the time is over, the stop flag is set, or one of the last `checked` results is 0. The request is an array
+of 64-bit fields, in the order of `EPOCH_FIELDS`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from graphc.loopir import EPOCH_FIELDS, Plan, has_epoch
 _SCALARS = {"float32": "float", "float64": "double"}
 
 
-def emit_epoch(plan: Plan) -> list[FunctionText]:
+def emit_epoch(plan: Plan, checked: int = 0) -> list[FunctionText]:
     """Return `graphc_epoch` and what it calls; nothing where a result is not a float scalar."""
     if not has_epoch(plan):
         return []
@@ -55,11 +55,14 @@ def emit_epoch(plan: Plan) -> list[FunctionText]:
             f.emit(f"store ptr {chosen}, ptr {f.gep(address['buffers'], names.index(argument.buffer), 'ptr')}")
     _emit_step(f, plan, address, threads)
     weight = f.value(f"sitofp i64 {rows} to double")
+    sound = "true"
     for position, result in enumerate(plan.results):
         pointer = f.value(f"load ptr, ptr {f.gep(address['buffers'], names.index(result.buffer), 'ptr')}")
         value = f.value(f"load {_SCALARS[result.dtype]}, ptr {pointer}")
         if result.dtype == "float32":
             value = f.value(f"fpext float {value} to double")
+        if position >= len(plan.results) - checked:
+            sound = f.value(f"and i1 {sound}, {f.value(f'fcmp une double {value}, 0.0')}")
         total = f.gep(address["totals"], position, "double")
         product = f.value(f"fmul double {value}, {weight}")
         before_step = f.value(f"load double, ptr {total}")
@@ -69,7 +72,8 @@ def emit_epoch(plan: Plan) -> list[FunctionText]:
     unstopped = f.value(f"icmp eq i32 {stop}, 0")
     in_time = f.compare("slt", read_clock(f, clock), deadline)
     more = f.compare("slt", following, field["last"])
-    go_on = f.value(f"and i1 {more}, {f.value(f'and i1 {in_time}, {unstopped}')}")
+    may_go_on = f.value(f"and i1 {sound}, {f.value(f'and i1 {in_time}, {unstopped}')}")
+    go_on = f.value(f"and i1 {more}, {may_go_on}")
     latch = f.block
     f.branch_if(go_on, steps, finished)
     with f.inside(phi):

@@ -28,8 +28,10 @@ def scratch_bytes(plan: Plan, target: Target) -> int:
     return -(-max(needed, default=0) // _LINE) * _LINE
 
 
-def emit_plan(plan: Plan, target: Target, profiled: bool = False) -> str:
+def emit_plan(plan: Plan, target: Target, profiled: bool = False, checked: int = 0) -> str:
     """Return the text of the module of a plan; `profiled`: one that times its launches.
+
+    An epoch ends where one of the last `checked` results is 0.
 
     Kernels that are equal become one function. The text names no address and no layer: equal programs have equal
     text, in every process. Raises CompileError where a size of the plan is bound by no argument.
@@ -44,7 +46,7 @@ def emit_plan(plan: Plan, target: Target, profiled: bool = False) -> str:
     scratch = scratch_bytes(plan, target)
     functions += emit_run(plan, steps, scratch, target, profiled)
     functions.append(emit_entry(plan, steps, scratch))
-    functions += emit_epoch(plan)
+    functions += emit_epoch(plan, checked)
     variables = emit_variables(plan, scratch) + (emit_profile_variable(plan) if profiled else "")
     return assemble_module(functions, variables, target)
 

@@ -62,7 +62,8 @@ def current() -> Provenance:
     if inherited is not None:
         return inherited
     frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    # Python's own start-up code is nobody's line.
+    while frame is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<frozen ")):
         frame = frame.f_back  # type: ignore[assignment]
     source = None if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
     return Provenance(_layer.get(), source)

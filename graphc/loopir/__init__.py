@@ -25,7 +25,19 @@ from graphc.loopir.nodes import (
     expressions,
     sum_name,
 )
-from graphc.loopir.plan import Argument, Buffer, Launch, Loop, Origin, Place, Plan, Requirement, Result, Step
+from graphc.loopir.plan import (
+    Argument,
+    Buffer,
+    Launch,
+    Loop,
+    Origin,
+    Place,
+    Plan,
+    Requirement,
+    Result,
+    Step,
+    launches_of,
+)
 from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_place, format_plan
 from graphc.loopir.rows import independent_rows, row_distances
 from graphc.loopir.verify import verify_kernel, verify_plan
@@ -73,6 +85,7 @@ __all__ = [
     "format_plan",
     "has_epoch",
     "independent_rows",
+    "launches_of",
     "row_distances",
     "size_sources",
     "sum_name",

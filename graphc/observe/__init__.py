@@ -1,7 +1,9 @@
 """Observe: look at compilations from outside. Knows all rooms, changes none."""
 
 from graphc.observe.explore import view
+from graphc.observe.probe import probe
 from graphc.observe.programs import programs_of
 from graphc.observe.trace import tell_story
+from graphc.observe.verify import Difference, Verification, verify
 
-__all__ = ["programs_of", "tell_story", "view"]
+__all__ = ["Difference", "Verification", "probe", "programs_of", "tell_story", "verify", "view"]

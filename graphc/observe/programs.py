@@ -53,9 +53,9 @@ def _closed(graph: Graph) -> Graph:
     return Graph((*graph.inputs, *graph.free_placeholders), graph.outputs, graph.updates)
 
 
-def sizes_of(plan: Plan, arrays: Sequence[Any] = ()) -> dict[Symbol, int]:
-    """Return the run-time sizes that arrays give; without arrays, ROWS for each."""
-    sizes = dict.fromkeys(plan.sizes, ROWS)
+def sizes_of(plan: Plan, arrays: Sequence[Any] = (), rows: int = ROWS) -> dict[Symbol, int]:
+    """Return the run-time sizes that arrays give; without arrays, `rows` for each."""
+    sizes = dict.fromkeys(plan.sizes, rows)
     for argument, array in zip(plan.arguments, arrays):
         for dim, size in zip(argument.shape, np.shape(array)):
             found = symbolic.bare_symbol(dim)
@@ -64,10 +64,10 @@ def sizes_of(plan: Plan, arrays: Sequence[Any] = ()) -> dict[Symbol, int]:
     return sizes
 
 
-def example_arrays(plan: Plan, seed: int = 0) -> list[np.ndarray[Any, Any]]:
+def example_arrays(plan: Plan, seed: int = 0, rows: int = ROWS) -> list[np.ndarray[Any, Any]]:
     """Return arrays for a plan's arguments: standard normal floats, zeros of other dtypes, ones for flat weights."""
     generator = np.random.default_rng(seed)
-    sizes = sizes_of(plan)
+    sizes = sizes_of(plan, rows=rows)
     arrays: list[np.ndarray[Any, Any]] = []
     for argument in plan.arguments:
         shape = tuple(symbolic.evaluate(d, sizes) for d in argument.shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.errors import GraphError
-from graphc.graph import Graph, Node, inheriting
+from graphc.graph import Graph, Node
 from graphc.passes.rewriting import sweep
 
 
@@ -21,8 +21,7 @@ def _body(n: Node) -> Node | None:
     if n.op.kind != "composite":
         return None
     assert n.op.expand is not None
-    with inheriting(n.provenance):
-        body = n.op.expand(*n.inputs, **n.attrs)
+    body = n.op.expand(*n.inputs, **n.attrs)
     if body.type != n.type:
         raise GraphError(f"the body of {n.op.name} is {body.type}, the node {n.type}")
     return body

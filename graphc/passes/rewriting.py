@@ -39,12 +39,11 @@ class Rules:
         rules = self.by_op.get(n.op.name)
         if rules is None:
             return None
-        with inheriting(n.provenance):
-            for rule in rules:
-                result = rule(n)
-                if result is not None and result is not n and result.type == n.type:
-                    record(" ".join((rule.__doc__ or "").split()), n, result)
-                    return result
+        for rule in rules:
+            result = rule(n)
+            if result is not None and result is not n and result.type == n.type:
+                record(" ".join((rule.__doc__ or "").split()), n, result)
+                return result
         return None
 
     def rewrite(self, graph: Graph) -> Graph:
@@ -55,7 +54,8 @@ class Rules:
 def sweep(graph: Graph, match: Rule) -> Graph:
     """Return the graph with each node replaced by what `match` makes of it; the same graph where nothing changes.
 
-    Each node is visited once, after its inputs; what `match` returns is visited in turn. None: the node stays.
+    Each node is visited once, after its inputs; what `match` returns is visited in turn. None: the node stays. What
+    `match` makes has the node's layer and line.
     Bodies are swept first.
     """
     graph = map_bodies(graph, lambda body: sweep(body, match))
@@ -92,7 +92,10 @@ def _visit(roots: tuple[Node, ...], match: Rule) -> dict[Node, Node]:
             stack.extend(reversed(pending))
             continue
         rebuilt = n if all(done[i] is i for i in n.inputs) else rebuild(n, tuple(done[i] for i in n.inputs))
-        result = None if rebuilt in done else match(rebuilt)
+        result = None
+        if rebuilt not in done:
+            with inheriting(rebuilt.provenance):
+                result = match(rebuilt)
         if rebuilt is not n:
             record("", n, rebuilt)
         if result is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc import ops
-from graphc.graph import Graph, Node, apply, inheriting, rebuild
+from graphc.graph import Graph, Node, apply, rebuild
 from graphc.passes.rewriting import sweep
 
 _ORDER_FREE = frozenset({"sum", "prod", "max", "min", "any", "all"})
@@ -27,18 +27,17 @@ def sink_transposes(graph: Graph) -> Graph:
 
 
 def _sunk(n: Node) -> Node | None:
-    with inheriting(n.provenance):
-        match n.op.name:
-            case "transpose":
-                return _merged(n)
-            case "pad":
-                return _sunk_pad(n)
-            case "concatenate":
-                return _sunk_concatenate(n)
-        if n.op.kind == "elementwise":
-            return _sunk_elementwise(n)
-        if n.op.kind == "reduction":
-            return _sunk_reduction(n)
+    match n.op.name:
+        case "transpose":
+            return _merged(n)
+        case "pad":
+            return _sunk_pad(n)
+        case "concatenate":
+            return _sunk_concatenate(n)
+    if n.op.kind == "elementwise":
+        return _sunk_elementwise(n)
+    if n.op.kind == "reduction":
+        return _sunk_reduction(n)
     return None
 
 

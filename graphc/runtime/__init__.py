@@ -12,10 +12,12 @@ from graphc.runtime.profile import Instruments, KernelProfile, Profile, collect,
 from graphc.runtime.protocol import Accelerator, Device, LoadedCode
 from graphc.runtime.report import CodeReport, ProgramReport, Stage, describe_program
 from graphc.runtime.symbols import set_threads, threads
+from graphc.runtime.table import Column, table_text
 
 __all__ = [
-    "Accelerator", "AnyDevice", "CodeReport", "CpuDevice", "CudaDevice", "Device", "Executable", "Host", "Instruments",
-    "KernelProfile", "KernelResources", "LoadedCode", "Nvrtc", "Peak", "Profile", "ProgramReport", "Stage",
-    "cache_directory", "collect", "collected", "cpu", "current_device", "describe_program", "device", "find_device",
-    "load_plan", "load_program", "measure_peak", "resources", "set_device", "set_threads", "shares", "threads",
+    "Accelerator", "AnyDevice", "CodeReport", "Column", "CpuDevice", "CudaDevice", "Device", "Executable", "Host",
+    "Instruments", "KernelProfile", "KernelResources", "LoadedCode", "Nvrtc", "Peak", "Profile", "ProgramReport",
+    "Stage", "cache_directory", "collect", "collected", "cpu", "current_device", "describe_program", "device",
+    "find_device", "load_plan", "load_program", "measure_peak", "resources", "set_device", "set_threads", "shares",
+    "table_text", "threads",
 ]  # fmt: skip

@@ -47,7 +47,7 @@ def prepare_epoch(
     if not has_epoch(plan):
         raise ExecutionError(_no_epoch(name))
     check_count(plan, arrays, name)
-    chosen = _default_gathered(plan) if gathered is None else tuple(gathered)
+    chosen = default_gathered(plan) if gathered is None else tuple(gathered)
     indices, rows = _check_steps(plan, name, indices, batch_size, steps, totals)
     converted = [
         convert_array(value, argument, describe(position, argument, name))
@@ -108,7 +108,8 @@ def run_epoch(
     return program.epoch(words.ctypes.data)
 
 
-def _default_gathered(plan: Plan) -> tuple[bool, ...]:
+def default_gathered(plan: Plan) -> tuple[bool, ...]:
+    """Tell for each argument whether its first axis has a run-time size."""
     return tuple(bool(a.shape) and bare_symbol(a.shape[0]) is not None for a in plan.arguments)
 
 

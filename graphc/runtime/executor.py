@@ -13,6 +13,7 @@ import numpy as np
 from graphc.errors import ExecutionError
 from graphc.loopir import Plan
 from graphc.runtime.arguments import Array
+from graphc.runtime.epoch import default_gathered
 from graphc.runtime.profile import Instruments, Profile, clear_profile, read_profile
 from graphc.runtime.protocol import Compiler, LoadedCode
 from graphc.runtime.report import REPORT_FORMS, CodeReport, StageRecord, describe_program
@@ -83,17 +84,19 @@ class Executable:
     def __call__(self, *arrays: Any) -> Any:
         """Run the program; returns a list of new arrays, or one array where `single`."""
         results = self.native(*arrays)
-        return self._check(results) if self.checked else results
+        return self._check(results, arrays) if self.checked else results
 
-    def _check(self, results: list[Array]) -> Any:
+    def _check(self, results: list[Array], arrays: Sequence[Any]) -> Any:
         kept = results[: -len(self.checked)]
-        self._raise_unless([bool(flag) for flag in results[len(kept) :]])
+        self._raise_unless([bool(flag) for flag in results[len(kept) :]], arrays)
         return kept[0] if self.single else kept
 
-    def _raise_unless(self, passed: Sequence[bool]) -> None:
+    def _raise_unless(self, passed: Sequence[bool], arrays: Sequence[Any]) -> None:
+        """Raise where a check failed. It kept the states as they were, so that the first fault can still be found."""
         failed = [what for what, ok in zip(self.checked, passed) if not ok]
         if failed:
-            raise ExecutionError(f"{self.name}: not finite: {'; '.join(failed)}")
+            first = "" if self._instruments is None else self._instruments.blame(arrays)
+            raise ExecutionError(f"{self.name}: not finite: {'; '.join(failed)}{first and f'. The first is {first}'}")
 
     def epoch(
         self,
@@ -126,7 +129,12 @@ class Executable:
         done = self._run_epoch(arrays, indices, batch_size, steps, sums, seconds, gathered, self._stop)
         rows = min(len(indices), (first_step + done) * batch_size) - first_step * batch_size
         kept = len(sums) - len(self.checked)
-        self._raise_unless(list(sums[kept:] == rows))
+        passed = list(sums[kept:] == rows)
+        if not all(passed):
+            # A check that fails ends the epoch: what failed is the last step.
+            last = indices[(first_step + done - 1) * batch_size :][:batch_size]
+            chosen = default_gathered(self.plan) if gathered is None else gathered
+            self._raise_unless(passed, [np.asarray(a)[last] if g else a for a, g in zip(arrays, chosen)])
         totals += sums[:kept]
         return done
 

@@ -8,7 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphc import symbolic
 from graphc.loopir import PROFILE_FIELDS, ContractKernel, Origin, Plan
@@ -25,10 +25,15 @@ _TIME = (Column("us", right=True), Column("% time", right=True))
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """What profiling a program takes: the same program built with clocks in it, and the machine's peak."""
+    """What looking into a running program takes.
+
+    `build` gives the same program with clocks in it, `peak` the machine's peak, `blame` what of the program's graph
+    is not finite first for arguments, as text; empty where NumPy finds all of it finite.
+    """
 
     build: Callable[[], Executable]
     peak: Callable[[], Peak]
+    blame: Callable[[Sequence[Any]], str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,18 +20,19 @@ def plot(
     direction: Direction = "TB",
     shapes: bool = True,
     names: bool = True,
+    expand_nested: bool = False,
 ) -> Picture:
     """Return a picture of a model, a graph, a node, several nodes, a plan or an executable.
 
-    A model is drawn as its layers, with their `names` and `shapes`; with `ops`, as the graph of operations from its
-    inputs to its outputs. An executable is drawn as the graph that it computes. `direction` is TB (top to bottom) or
-    LR (left to right).
+    A model is drawn as its layers, with their `names` and `shapes` (with `expand_nested`, also those of models in
+    it); with `ops`, as the graph of operations from its inputs to its outputs. An executable is drawn as the graph
+    that it computes. `direction` is TB (top to bottom) or LR (left to right).
     Raises GraphcError for anything else.
     """
     if isinstance(value, Plan):
         return picture_of_plan(value, title or "plan", direction)
     if is_model(value) and not ops:
-        return picture_of_model(value, title, direction, shapes, names)
+        return picture_of_model(value, title, direction, shapes, names, expand_nested)
     graph = graph_of(value)
     if graph is None:
         raise GraphcError(

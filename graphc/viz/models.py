@@ -7,6 +7,7 @@ A model has `layers` and `name`; a layer has `name` and `_inbound_nodes`, whose 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from graphc.viz.picture import Direction, Picture
@@ -19,12 +20,26 @@ def is_model(value: Any) -> bool:
 
 
 def picture_of_model(
-    model: Any, title: str | None = None, direction: Direction = "TB", shapes: bool = True, names: bool = True
+    model: Any,
+    title: str | None = None,
+    direction: Direction = "TB",
+    shapes: bool = True,
+    names: bool = True,
+    expand_nested: bool = False,
 ) -> Picture:
     """Return the picture of a model's layers, with their `names`, and with `shapes` their sizes.
 
-    A layer that is used several times is one box with all its arrows.
+    A layer that is used several times is one box with all its arrows. `expand_nested` draws the layers of a model in
+    the model in its place, named `outer/inner`.
     """
+    boxes, arrows, _, _ = _boxes_of(model, "", shapes, names, expand_nested)
+    return Picture(title or str(getattr(model, "name", "model")), tuple(boxes), tuple(arrows), direction)
+
+
+def _boxes_of(
+    model: Any, prefix: str, shapes: bool, names: bool, expand_nested: bool
+) -> tuple[list[Box], list[Arrow], list[str], list[str]]:
+    """Return a model's boxes and arrows, and the keys of the boxes that take its inputs and give its outputs."""
     links = {layer: list(_calls(model, layer)) for layer in model.layers}
     # A Sequential's input layer is not among its layers.
     for calls in list(links.values()):
@@ -32,11 +47,28 @@ def picture_of_model(
             for source in call.inbound_layers:
                 links.setdefault(source, [])
     order = _sources_first(links)
-    keys = {layer: f"l{i}" for i, layer in enumerate(order)}
-    boxes = tuple(_layer_box(layer, keys[layer], links[layer], shapes, names) for layer in order)
+    boxes: list[Box] = []
+    inner: list[Arrow] = []
+    entries: dict[Any, list[str]] = {}
+    exits: dict[Any, list[str]] = {}
+    for i, layer in enumerate(order):
+        if expand_nested and is_model(layer):
+            found, arrows, entries[layer], exits[layer] = _boxes_of(
+                layer, f"{prefix}{layer.name}/", shapes, names, expand_nested
+            )
+            boxes += found
+            inner += arrows
+            continue
+        box = _layer_box(layer, f"{prefix}l{i}", links[layer], shapes, names)
+        boxes.append(replace(box, title=prefix + box.title) if names else box)
+        entries[layer] = exits[layer] = [box.key]
     pairs = dict.fromkeys((source, layer) for layer in order for call in links[layer] for source in call.inbound_layers)
-    arrows = tuple(Arrow(keys[source], keys[layer]) for source, layer in pairs)
-    return Picture(title or str(getattr(model, "name", "model")), boxes, arrows, direction)
+    outer = [Arrow(a, b) for source, layer in pairs for a in exits[source] for b in entries[layer]]
+    fed = {layer for _, layer in pairs}
+    read = {source for source, _ in pairs}
+    first = [key for layer in order if layer not in fed for key in entries[layer]]
+    last = [key for layer in order if layer not in read for key in exits[layer]]
+    return boxes, inner + outer, first, last
 
 
 def _calls(model: Any, layer: Any) -> Iterator[Any]:

@@ -158,6 +158,6 @@ def test_a_recurrence_shows_its_step_and_its_loop(tab: Browser, tmp_path: Path) 
         (last,), _ = graphc.scan(lambda now, h: ([ops.tanh(now + h @ u.node)], []), [x], [ops.zeros_like(x[0])])
     tab.open(graphc.view(last, tmp_path / "recurrent.html"))
     names: Any = tab.run("explorer.program.scopes.map((s) => s[0])")
-    assert any(name.startswith("recurrence of") for name in names) and "step" in names
-    assert any(name.startswith("loop ") for name in names)
+    assert "recurrence 1 of 7 steps" in names and "step" in names
+    assert any(name.startswith("loop of 7 steps: kernels ") for name in names)
     assert tab.messages == []

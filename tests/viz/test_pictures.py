@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
+import networkx
 import numpy as np
 import pytest
 
@@ -104,11 +106,38 @@ def test_save_goes_by_the_ending_and_leaves_nothing_behind(tmp_path: Path, train
     assert picture.save(tmp_path / "a.svg").read_text() == picture.svg
     assert picture.save(str(tmp_path / "a.dot")).read_text() == picture.dot
     assert stat.S_IMODE((tmp_path / "a.svg").stat().st_mode) & 0o600 == 0o600
-    with pytest.raises(GraphcError, match=r"'a.png'.*\.svg, \.dot"):
-        picture.save(tmp_path / "a.png")
+    with pytest.raises(GraphcError, match=r"'a.bmp'.*\.svg, \.dot"):
+        picture.save(tmp_path / "a.bmp")
     with pytest.raises(FileNotFoundError):
         picture.save(tmp_path / "missing" / "a.svg")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.dot", "a.svg"]
+
+
+def test_other_tools_get_every_box_and_arrow(tmp_path: Path, training_step: Graph) -> None:
+    picture = viz.plot(training_step, title='a "b"')
+    mermaid = picture.save(tmp_path / "a.mmd").read_text().splitlines()
+    assert mermaid[1:4] == ['title: "a \\"b\\""', "---", "flowchart TB"]
+    assert sum(" --> " in line or " -->|" in line for line in mermaid) == len(picture.arrows) - 1
+    assert sum(" -.-> " in line for line in mermaid) == 1
+    data = json.loads(picture.save(tmp_path / "a.json").read_text())
+    assert [b["title"] for b in data["boxes"]] == [b.title for b in picture.boxes]
+    assert data["arrows"][0]["source"] == picture.arrows[0].source
+    graph = networkx.read_graphml(picture.save(tmp_path / "a.graphml"))
+    assert {graph.nodes[b.key]["title"] for b in picture.boxes} == {b.title for b in picture.boxes}
+    assert graph.number_of_edges() == len(picture.arrows)
+    assert picture.save(tmp_path / "a.html").read_text().startswith("<!doctype html>")
+    assert picture.svg in picture._repr_html_()
+
+
+def test_png_is_drawn_without_a_program(tmp_path: Path, training_step: Graph) -> None:
+    image = pytest.importorskip("PIL.Image")
+    picture = viz.plot(training_step)
+    drawn = image.open(picture.save(tmp_path / "a.png"))
+    width, height = (float(ElementTree.fromstring(picture.svg).get(side, "0")) for side in ("width", "height"))
+    assert drawn.size == (2 * width, 2 * height)
+    colours = {colour for _, colour in drawn.getcolors(maxcolors=1 << 20)}
+    assert {(255, 255, 255), (0xCF, 0xE2, 0xF3), (0x55, 0x55, 0x55)} <= colours
+    assert any(max(colour) < 40 for colour in colours)  # text
 
 
 def test_a_failed_save_keeps_the_old_file(

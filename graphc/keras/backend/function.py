@@ -106,6 +106,11 @@ class Function:
             print(_printed[n], value, file=sys.stderr)
         return results[: len(self.outputs)]
 
+    @property
+    def is_printing(self) -> bool:
+        """Tell whether a call prints values (`print_tensor`)."""
+        return bool(self._prints)
+
     def executable(self, training: int = 0) -> Any:
         """Return the compiled program for learning phase 0 or 1.
 

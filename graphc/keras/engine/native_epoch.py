@@ -32,12 +32,12 @@ class NativeEpoch:
     def of(cls, function: Any, arrays: Sequence[Any], count: int, stateful_names: Sequence[str]) -> NativeEpoch | None:
         """Return the native epoch of a K.function over arrays in memory, None where it has to run step by step.
 
-        It does where data are not plain arrays, where metrics keep a state, and where the program has no epoch
-        driver (an interpreted one, or one with outputs that are no float scalars).
+        It does where data are not plain arrays, where metrics keep a state, where values are printed, and where the
+        program has no epoch driver (an interpreted one, or one with outputs that are no float scalars).
         """
         data = [array for array in arrays if not isinstance(array, float)]
         training = int(any(array for array in arrays if isinstance(array, float)))
-        if stateful_names or not all(isinstance(array, np.ndarray) for array in data):
+        if stateful_names or function.is_printing or not all(isinstance(array, np.ndarray) for array in data):
             return None
         is_scalar = [K.ndim(x) == 0 and K.dtype(x) in ("float32", "float64") for x in function.outputs]
         executable = function.executable(training)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import graphc
 from graphc.errors import ExecutionError, GraphError
@@ -25,8 +26,8 @@ class ConverterError(ExecutionError, OSError):
 class Dot:
     """The picture of a model, with the methods of pydot's graphs that notebooks use.
 
-    Drawn here, without Graphviz, as DOT and SVG; other formats need one of the programs dot, rsvg-convert and
-    inkscape, or the package cairosvg.
+    Drawn here, without Graphviz, as DOT, SVG and (with Pillow) PNG; other formats need one of the programs dot,
+    rsvg-convert and inkscape, or the package cairosvg.
     """
 
     def __init__(self, picture: Any) -> None:
@@ -88,11 +89,13 @@ def _converted(picture: Any, form: str) -> bytes:
     except ImportError:
         cairosvg = None
     convert = getattr(cairosvg, f"svg2{form}", None)
+    if convert is None and form == "png" and find_spec("PIL") is not None:
+        return bytes(picture.png)
     if convert is None:
         raise ConverterError(
             located(
                 f"Nothing here can draw a model as {form}: install Graphviz (the program dot), rsvg-convert, inkscape, "
-                "or the package cairosvg. Formats that need none of them: svg, dot."
+                "or the package cairosvg (for png Pillow is enough). Formats that need none of them: svg, dot."
             )
         )
     converted: bytes = convert(bytestring=picture.svg.encode())
@@ -107,14 +110,25 @@ def _run(command: list[str], text: str) -> bytes:
     return done.stdout
 
 
-def model_to_dot(model: Any, show_shapes: bool = False, show_layer_names: bool = True, rankdir: str = "TB") -> Dot:
+def model_to_dot(
+    model: Any,
+    show_shapes: bool = False,
+    show_layer_names: bool = True,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+) -> Dot:
     """Return the picture of a model's layers, with their shapes and names where wanted.
 
-    `rankdir` is TB (top to bottom) or LR (left to right). Raises GraphError (a ValueError) for others.
+    `rankdir` is TB (top to bottom) or LR (left to right); `expand_nested` draws the layers of models in the model.
+    Raises GraphError (a ValueError) for another `rankdir`.
     """
     if rankdir != "TB" and rankdir != "LR":
         raise GraphError(located(f"`rankdir` should be TB or LR, got {rankdir!r}"))
-    return Dot(graphc.plot(model, direction=rankdir, shapes=show_shapes, names=show_layer_names))  # type: ignore[arg-type]
+    direction: Literal["TB", "LR"] = rankdir  # type: ignore[assignment]
+    picture = graphc.plot(
+        model, direction=direction, shapes=show_shapes, names=show_layer_names, expand_nested=expand_nested
+    )
+    return Dot(picture)
 
 
 def plot_model(
@@ -123,10 +137,12 @@ def plot_model(
     show_shapes: bool = False,
     show_layer_names: bool = True,
     rankdir: str = "TB",
+    expand_nested: bool = False,
 ) -> None:
     """Write the picture of a model's layers to a file; the ending decides the format, PNG without one.
 
-    Raises ConverterError where a format needs a program that is not installed: svg and dot need none.
+    Raises ConverterError where a format needs a program that is not installed: svg, dot and (with Pillow) png need
+    none.
     """
-    dot = model_to_dot(model, show_shapes, show_layer_names, rankdir)
+    dot = model_to_dot(model, show_shapes, show_layer_names, rankdir, expand_nested)
     dot.write(to_file, format=Path(to_file).suffix[1:] or "png")

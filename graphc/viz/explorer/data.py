@@ -10,7 +10,7 @@ from typing import Any
 
 from graphc import dtypes, symbolic
 from graphc.graph import CONSTANT, PLACEHOLDER, STATE, Graph, Node, topological_order
-from graphc.loopir import ContractKernel, Loop, Plan, Step, count_operations, format_kernel
+from graphc.loopir import ContractKernel, Loop, Plan, Step, count_operations, format_kernel, launches_of
 from graphc.symbolic import Symbol
 from graphc.viz.explorer.nest import Nests, Path
 from graphc.viz.explorer.story import RewriteStep, Story
@@ -59,7 +59,7 @@ class StoryData:
         steps = [self._step(before, after) for before, after in zip((None, *story.steps), story.steps)]
         launches = self._launches()
         kernels_root = self._kernel_nest()
-        sources = sorted({n.provenance.source for n in self._number if n.provenance.source})
+        sources = {n.provenance.place: n.provenance.source for n in self._number if n.provenance.source}
         return {
             "name": story.name,
             "nodes": self._rows,
@@ -69,7 +69,7 @@ class StoryData:
             "layouts": self._nests.layouts,
             "kernels": launches,
             "kernelsRoot": kernels_root,
-            "lines": {source: _lines_around(source) for source in sources},
+            "lines": {place: _lines_around(source) for place, source in sorted(sources.items())},
             "memory": self._memory(),
             "report": story.report,
             "sizes": {self._texts.short[str(s)]: size for s, size in story.sizes.items()},
@@ -88,7 +88,7 @@ class StoryData:
             self._rows.append(
                 [
                     text(title), text(made.op.name), text(str(made.type)), text(made.provenance.layer or ""),
-                    text(made.provenance.source or ""), [self._number[i] for i in made.inputs],
+                    text(made.provenance.place), [self._number[i] for i in made.inputs],
                     text("\n".join(details[:-1])), text(made.op.doc.split("\n")[0]),
                     3 if made.op.name in _REORDERING else kind,
                 ]
@@ -126,28 +126,37 @@ class StoryData:
         paths: dict[int, Path] = {}
         edges: list[tuple[int, int]] = []
         shown = set(nodes)
+        recurrences: dict[Path, list[Graph]] = {}
         for n in nodes:
             path = tuple(n.provenance.layer.split("/")) if n.provenance.layer else ()
             if path and n in backward:
                 path = (BACKWARD + path[0], *path[1:])
             if isinstance(n.attrs.get("body"), Graph):
-                path = (*path, f"recurrence of {self._texts.shortened(str(n.attrs['length']))} steps")
+                path = (*path, self._recurrence_name(n, path, recurrences))
                 self._add_body(n, (*path, "step"), paths, edges)
             else:
                 edges += [(self._add(i), self._add(n)) for i in n.inputs if i in shown]
             paths[self._add(n)] = path
         return self._nests.add(list(paths.items()), edges, self._names)
 
+    def _recurrence_name(self, n: Node, path: Path, recurrences: dict[Path, list[Graph]]) -> str:
+        """Return the name of a recurrence's scope: siblings share it, others of the layer have another number."""
+        bodies = recurrences.setdefault(path, [])
+        if n.attrs["body"] not in bodies:
+            bodies.append(n.attrs["body"])
+        length = self._texts.shortened(str(n.attrs["length"]))
+        return f"recurrence {bodies.index(n.attrs['body']) + 1} of {length} steps"
+
     def _add_body(self, n: Node, path: Path, paths: dict[int, Path], edges: list[tuple[int, int]]) -> None:
         """Put the nodes of a recurrence's step into a scope of their own, between what it reads and its result."""
         body: Graph = n.attrs["body"]
-        inside = [*dict.fromkeys((*body.inputs, *body.nodes))]
+        made = body.outputs[n.attrs["carry"]] if n.attrs["value"] is None else n.attrs["value"]
+        inside = dict.fromkeys((*body.inputs, *topological_order((*body.roots, made))))
         edges += [(self._add(i), self._add(p)) for i, p in zip(n.inputs, body.inputs) if not is_inline(i)]
         for m in inside:
             if not is_inline(m):
                 paths.setdefault(self._add(m), path)
                 edges += [(self._add(i), self._add(m)) for i in m.inputs if not is_inline(i)]
-        made = body.outputs[n.attrs["carry"]] if n.attrs["value"] is None else n.attrs["value"]
         edges.append((self._add(made), self._add(n)))
 
     # kernels
@@ -173,6 +182,7 @@ class StoryData:
                 "operations": self._texts.shortened(str(count_operations(launch.kernel))),
                 "bytes": self._texts.shortened(str(launch.bytes)),
                 "barrier": launch.barrier,
+                "kept": position < plan.prepared,
                 "reads": [self._buffer_names[b] for p, w in zip(launch.places, written) if not w for b in p.buffers],
                 "writes": [self._buffer_names[b] for p, w in zip(launch.places, written) if w for b in p.buffers],
             }
@@ -272,8 +282,10 @@ def _launch_paths(steps: Sequence[Step], path: Path = (), start: int = 0) -> lis
     found: list[tuple[int, Path]] = []
     for step in steps:
         if isinstance(step, Loop):
-            inner = (*path, f"loop {step.symbol} < {step.extent}")
-            found += _launch_paths(step.steps, inner, start + len(found))
+            first = start + len(found)
+            last = first + len(list(launches_of((step,)))) - 1
+            inner = (*path, f"loop of {step.extent} steps: kernels {first} to {last}")
+            found += _launch_paths(step.steps, inner, first)
         else:
             found.append((start + len(found), path))
     return found

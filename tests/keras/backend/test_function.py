@@ -3,6 +3,8 @@ import pytest
 
 from graphc.errors import GraphcError
 from graphc.keras import backend as K
+from graphc.keras.layers import Dense, Lambda
+from graphc.keras.models import Sequential
 
 X = np.array([[0.5, -2.0, 3.25], [1.5, 4.0, -0.75]], "float32")
 
@@ -101,6 +103,13 @@ def test_printed_tensors(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(outputs) == 1
     np.testing.assert_array_equal(outputs[0], [4, 6])
     assert capsys.readouterr().err == "doubled: [3. 5.]\n"
+
+
+def test_tensors_are_printed_in_training_too(capsys: pytest.CaptureFixture[str]) -> None:
+    model = Sequential([Lambda(lambda x: K.print_tensor(x, "seen:"), input_shape=(1,)), Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.array([[1.0], [2.0]]), np.ones((2, 1)), batch_size=1, epochs=2, verbose=0, shuffle=False)
+    assert capsys.readouterr().err == "seen: [[1.]]\nseen: [[2.]]\n" * 2
 
 
 def test_what_is_no_list_is_refused() -> None:

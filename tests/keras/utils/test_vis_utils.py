@@ -1,6 +1,5 @@
 """plot_model and model_to_dot: what is drawn, in which formats, and what is said without a converter."""
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from graphc.keras.utils import plot_model
 from graphc.keras.utils.vis_utils import model_to_dot
 
 
-def branched() -> Any:
+def branched(name: str | None = None) -> Any:
     a = Input((5,), name="given")
     left = Dense(4, activation="relu", name="left")(a)
-    return Model(a, Add(name="sum")([left, Activation("tanh", name="right")(left)]))
+    return Model(a, Add(name="sum")([left, Activation("tanh", name="right")(left)]), name=name)
 
 
 def texts(svg: str | bytes) -> set[str]:
@@ -51,6 +50,16 @@ def test_direction() -> None:
         model_to_dot(branched(), rankdir="up")
 
 
+def test_nested_models_are_expanded(tmp_path: Path) -> None:
+    outer = Sequential([Dense(5, input_shape=(3,), name="first"), branched("middle"), Dense(2, name="last")])
+    assert {"first", "middle", "last"} <= texts(model_to_dot(outer).create())
+    opened = model_to_dot(outer, expand_nested=True)
+    assert {"first", "middle/left", "middle/sum", "last"} <= texts(opened.create())
+    joined = {(a.source, a.target) for a in opened.picture.arrows}
+    keys = {b.title: b.key for b in opened.picture.boxes}
+    assert (keys["first"], keys["middle/given"]) in joined and (keys["middle/sum"], keys["last"]) in joined
+
+
 def test_files(tmp_path: Path) -> None:
     plot_model(branched(), tmp_path / "model.svg", show_shapes=True)
     assert "(None, 5)" in texts((tmp_path / "model.svg").read_text())
@@ -61,9 +70,6 @@ def test_files(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == dot._repr_svg_().encode()
 
 
-@pytest.mark.skipif(
-    not any(map(shutil.which, ("dot", "rsvg-convert", "inkscape"))), reason="no program that draws PNG is installed"
-)
 def test_png(tmp_path: Path) -> None:
     plot_model(branched(), str(tmp_path / "model.png"))
     plot_model(branched(), str(tmp_path / "model"))
@@ -74,6 +80,7 @@ def test_png(tmp_path: Path) -> None:
 def test_converters_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "cairosvg", None)
+    monkeypatch.setattr("graphc.keras.utils.vis_utils.find_spec", lambda name: None)
     with pytest.raises(OSError, match=r"as png: install Graphviz.*need none of them: svg, dot"):
         plot_model(branched(), str(tmp_path / "model.png"))
     assert not (tmp_path / "model.png").exists()

@@ -229,7 +229,7 @@ class Picture {
     if (item.kind === "port") return { fill: "#eef0f2", line: "#ccc", width: 1, radius: 10, title: "from " + item.child };
     if (item.kind === "scope") {
       const changed = program.changes(step, item.scope);
-      const time = program.measured ? program.scopeTime(item.scope) : 0;
+      const time = program.measured ? program.scopeTime(item.scope, item.path) : 0;
       const fill = heat && program.measured ? heatColour(time / program.total) : familyColour(item.name);
       const notes = [program.measured && time ? nanoseconds(time) : "", changed && !item.inner ? `${changed} changed` : ""];
       return { fill: item.inner ? fill + (fill[0] === "#" ? "66" : "") : fill, line: changed ? STATUS_COLOUR.added : "#777", width: changed ? 2 : 1,
@@ -250,7 +250,7 @@ class Picture {
   kernelLook(program, index, heat) {
     const kernel = program.kernels[index];
     const hot = heat && program.measured ? heatColour(kernel.time[0] / program.total) : null;
-    const detail = kernel.time ? `${nanoseconds(kernel.time[0])} · ${Math.round(100 * kernel.time[4])} % of roofline` : `${kernel.nodes.length} ops`;
+    const detail = kernel.kept ? "kept from call to call" : kernel.time ? `${nanoseconds(kernel.time[0])} · ${Math.round(100 * kernel.time[4])} % of roofline` : `${kernel.nodes.length} ops`;
     return { fill: hot || (kernel.kind === "contraction" ? "#dbe8f6" : "#fdebd3"), line: "#777", width: 1, radius: 4,
       title: `${index}: ${kernel.label}`, detail };
   }

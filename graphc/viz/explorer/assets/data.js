@@ -96,10 +96,31 @@ class Program {
     return this.nodeTime.get(id) || 0;
   }
 
-  scopeTime(scope) {
-    if (!this.scopeTimes) this.scopeTimes = new Map();
-    if (!this.scopeTimes.has(scope)) this.scopeTimes.set(scope, this.members(scope).reduce((sum, id) => sum + this.time(id), 0));
-    return this.scopeTimes.get(scope);
+  // The time of a scope: of the kernels in it, or of the operations that stand there after the last pass.
+  scopeTime(scope, path) {
+    if (path.includes("kernels ")) return this.members(scope).reduce((sum, id) => sum + this.time(id), 0);
+    if (!this.pathTimes) this.sumPaths();
+    return this.pathTimes.get(path) || 0;
+  }
+
+  sumPaths() {
+    const paths = new Map();
+    const visit = (scope, path) => {
+      for (const child of this.scopes[scope][1]) {
+        if (typeof child === "string") continue;
+        if (child < 0) visit(~child, childPath(path, this.scopes[~child][0]));
+        else paths.set(child, path);
+      }
+    };
+    visit(this.steps[this.steps.length - 1].root, "");
+    this.pathTimes = new Map();
+    for (const [id, time] of this.nodeTime) {
+      const parts = (paths.has(id) ? paths.get(id) : this.node(id).layer.split("/").join("\u0001")).split("\u0001");
+      for (let i = 1; i <= parts.length; i++) {
+        const path = parts.slice(0, i).join("\u0001");
+        this.pathTimes.set(path, (this.pathTimes.get(path) || 0) + time);
+      }
+    }
   }
 
   async code(kernel) {

@@ -108,7 +108,7 @@ class Details {
     const isKernels = members.some((id) => program.isKernel(id));
     const kernels = isKernels ? members.map((id) => program.kernelIndex(id)) : [...new Set(members.flatMap((id) => program.kernelsFrom(this.app.stepNumber, id)))];
     const sources = isKernels ? [] : [...new Set(members.map((id) => program.node(id).source).filter(Boolean))];
-    const time = program.measured ? program.scopeTime(scope) : 0;
+    const time = program.measured ? program.scopeTime(scope, path) : 0;
     return `<h2>${escapeText(path.split("\u0001").join(" / "))}</h2>` + this.table([
       ["operations", isKernels ? "" : members.length], ["kernels", kernels.length],
       ["time", time ? `${nanoseconds(time)}, ${(100 * time / program.total).toFixed(1)} % of the whole` : ""],
@@ -124,7 +124,7 @@ class Details {
     const tab = tabs.includes(this.tab) ? this.tab : tabs[0];
     const sources = [...new Set(kernel.results.map((id) => program.node(id).source).filter(Boolean))];
     return `<h2>kernel ${index}: ${escapeText(kernel.label)}</h2>` + this.table([
-      ["kind", kernel.kind + (kernel.barrier ? "" : ", may run beside the one before")],
+      ["kind", kernel.kind + (kernel.kept ? ", its result kept from call to call" : kernel.barrier ? "" : ", may run beside the one before")],
       ["operations", escapeText(kernel.operations)], ["bytes", escapeText(kernel.bytes)],
       ["reads", escapeText(kernel.reads.join(", "))], ["writes", escapeText(kernel.writes.join(", "))],
       ["time", time ? `${nanoseconds(time[0])}, ${(100 * time[0] / program.total).toFixed(1)} % of the whole` : ""],

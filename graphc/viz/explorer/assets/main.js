@@ -101,7 +101,7 @@ class Explorer {
     if (row.scope !== undefined) {
       element.dataset.path = row.path;
       mark = program.changes(step, row.scope);
-      time = program.measured ? program.scopeTime(row.scope) : 0;
+      time = program.measured ? program.scopeTime(row.scope, row.path) : 0;
     } else {
       name = program.isKernel(row.id) ? `${program.kernelIndex(row.id)}: ${program.kernels[program.kernelIndex(row.id)].label}` : program.node(row.id).title;
       time = program.measured ? program.time(row.id) : 0;

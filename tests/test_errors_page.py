@@ -1,0 +1,42 @@
+"""docs/errors.md is that of the code: every place is on it, and every example is one that its place can make."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.errors import errors_page
+
+PAGE = errors_page()
+
+
+def test_the_page_is_current() -> None:
+    is_current = PAGE.PAGE.read_text(encoding="utf-8") == PAGE.page()
+    assert is_current, "docs/errors.md is old: run `python docs/errors_page.py` (or pytest --update-errors)"
+
+
+def test_every_example_is_a_message_of_its_place() -> None:
+    sites = {site.key: site for site in PAGE.sites()}
+    examples = PAGE.load_examples()
+    assert len(examples) > 240
+    wrong = [key for key, text in examples.items() if key in sites and not sites[key].makes(text)]
+    assert wrong == [], "collect them again: python -m pytest tests --update-errors"
+
+
+def test_places_are_found_with_what_they_say() -> None:
+    found = {site.key: site for site in PAGE.sites()}
+    site = found["runtime/arguments:check_count:ExecutionError"]
+    assert site.makes("f takes 2 arrays ('x', 'y'); got 1")
+    assert not site.makes("f takes two arrays")
+    assert "ConverterError" in PAGE.error_classes()
+
+
+@pytest.mark.parametrize(
+    ("message", "tidied"),
+    [
+        ("add(float32[3]): differ [/tmp/a/test_x.py:31]", "add(float32[3]): differ [your_script.py:7]"),
+        ("cannot read '/tmp/pytest-of-me/pytest-3/a0/model.h5'", "cannot read '/folder/model.h5'"),
+        ("<object at 0x7f12ab34cd56>", "<object at 0x7f0000000000>"),
+    ],
+)
+def test_examples_hold_nothing_of_the_run(message: str, tidied: str) -> None:
+    assert PAGE.tidy(message) == tidied
