@@ -23,6 +23,7 @@ from graphc.loopir.nodes import (
     Statement,
     Store,
     expressions,
+    parts,
     sum_name,
 )
 from graphc.loopir.plan import (
@@ -86,6 +87,7 @@ __all__ = [
     "has_epoch",
     "independent_rows",
     "launches_of",
+    "parts",
     "row_distances",
     "size_sources",
     "sum_name",

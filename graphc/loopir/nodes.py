@@ -216,16 +216,21 @@ Kernel = Union[LoopKernel, ContractKernel]
 
 
 def expressions(e: Expr) -> Iterator[Expr]:
-    """Yield e and every expression inside it, those in offsets and guards too."""
+    """Yield e and every expression inside it, those in offsets and guards too; shared ones as often as they occur."""
     yield e
+    for part in parts(e):
+        yield from expressions(part)
+
+
+def parts(e: Expr) -> Iterator[Expr]:
+    """Yield the expressions that e is made of, those in offsets and guards too."""
     match e:
         case Call(_, arguments, _):
-            for argument in arguments:
-                yield from expressions(argument)
+            yield from arguments
         case Load(_, offset, _, guard, _):
             yield from _in_dim(offset)
             if guard is not None:
-                yield from expressions(guard)
+                yield guard
         case Index(dim, _):
             yield from _in_dim(dim)
 
@@ -241,7 +246,7 @@ def _in_dim(dim: Dim) -> Iterator[Expr]:
 def _in_atom(atom: Atom) -> Iterator[Expr]:
     match atom:
         case Value(payload):
-            yield from expressions(payload)  # type: ignore[arg-type]
+            yield payload  # type: ignore[misc]
         case FloorDiv(numerator, divisor) | Modulo(numerator, divisor):
             yield from _in_dim(numerator)
             yield from _in_dim(divisor)

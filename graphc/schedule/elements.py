@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from graphc.graph import Node, constant_value
-from graphc.loopir import Call, Const, Expr, Index, Load, expressions
+from graphc.loopir import Const, Expr, Load, parts
 from graphc.symbolic import Dim, Symbol, floordiv, modulo, recombine, symbol, symbols
 
 IndexTuple = tuple[Dim, ...]
@@ -148,12 +148,7 @@ def loads(e: Expr) -> list[Load]:
         if id(current) in seen:
             continue
         seen[id(current)] = current
-        match current:
-            case Load():
-                found[current] = None
-                stack.extend(inner for inner in expressions(current) if inner is not current)
-            case Call(_, arguments, _):
-                stack.extend(arguments)
-            case Index():
-                stack.extend(inner for inner in expressions(current) if inner is not current)
+        if isinstance(current, Load):
+            found[current] = None
+        stack.extend(parts(current))
     return list(found)
