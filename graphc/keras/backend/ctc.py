@@ -44,7 +44,9 @@ def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: An
 
 
 def _logarithms(probabilities: Any) -> Node:
-    return ops.log(as_node(probabilities) + epsilon())
+    n = as_node(probabilities)
+    # Half precision has no number for the logarithm of what is impossible.
+    return ops.log((n if n.dtype == "float64" else ops.cast(n, "float32")) + epsilon())
 
 
 def _classes(logits: Node) -> int:

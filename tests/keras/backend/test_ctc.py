@@ -68,6 +68,17 @@ def test_cost_falls_in_training() -> None:
     np.testing.assert_array_equal(K.eval(labels[0]), [[1, 0], [2, 2], [0, -1]])
 
 
+@pytest.mark.parametrize("dtype,tolerance", [("float16", 2e-2), ("float64", 1e-6)])
+def test_other_precisions(dtype: str, tolerance: float) -> None:
+    probabilities = _probabilities()
+    costs = [
+        K.eval(K.ctc_batch_cost(K.constant([[1], [2], [0]]), K.constant(probabilities, kind), *lengths))
+        for kind in ("float32", dtype)
+        for lengths in [(K.constant(LENGTHS[:, None]), K.constant([[1], [1], [1]]))]
+    ]
+    np.testing.assert_allclose(costs[1], costs[0], rtol=tolerance)
+
+
 def test_best_path() -> None:
     probabilities = _probabilities()
     (labels,), scores = K.ctc_decode(K.constant(probabilities), K.constant(LENGTHS))

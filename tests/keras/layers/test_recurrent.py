@@ -21,6 +21,11 @@ BATCH, STEPS, FEATURES, UNITS = 2, 5, 4, 3
 KINDS = [L.SimpleRNN, L.GRU, L.LSTM]
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    np.random.seed(5)
+
+
 def _data(*shape: int, seed: int = 7) -> Any:
     return np.random.RandomState(seed).normal(size=shape).astype("float32")
 
