@@ -34,8 +34,11 @@ def _max_pool_grad(n: Node, g: Node) -> tuple[Node | None, ...]:
     x, sizes, strides, padding = n.inputs[0], n.attrs["sizes"], n.attrs["strides"], n.attrs["padding"]
     rank = len(sizes)
     seen = _seen(x, sizes, strides, padding)
-    first = ops.argmax(seen, _window_axes(rank), keepdims=True)
-    element = ops.reshape(ops.arange(math.prod(sizes)), (*sizes, 1))
+    # The positions wait in memory for the cotangent: a byte each where windows are not very large.
+    count = math.prod(sizes)
+    narrow = "uint8" if count <= 256 else "int32"
+    first = ops.cast(ops.argmax(seen, _window_axes(rank), keepdims=True), narrow)
+    element = ops.reshape(ops.cast(ops.arange(count), narrow), (*sizes, 1))
     chosen = ops.where(ops.equal(first, element), ops.expand_dims(g, _window_axes(rank)), 0)
     space = tuple(low + d + high for d, (low, high) in zip(x.shape[1:-1], padding))
     return (crop_space(ops.overlap_add(chosen, space, strides, (1,) * rank), padding, x.shape[1:-1]),)

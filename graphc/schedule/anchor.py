@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from graphc import dtypes
 from graphc.graph import Graph, Node, body_of
 from graphc.loopir import Load
 from graphc.schedule.elements import Elements, as_symbol, linear, loop_symbols, scalar_constant, spread, squeezed
@@ -65,13 +66,20 @@ def _is_worth_keeping(n: Node, cost: int, count: int, consumers: dict[Node, list
     readers = set(consumers[n])
     if not readers:
         return False
-    if count > LONGEST_EXPRESSION:
+    if count > LONGEST_EXPRESSION or _narrows_fold(n, consumers):
         return True
     if n.op.kind == "movement" and cost < KEEP_COST:
         return False
     if len(readers) > 1 and (cost >= KEEP_COST or _stands_for_contraction(n, consumers)):
         return True
     return cost >= BROADCAST_KEEP_COST and any(_repeats(reader, n) for reader in readers)
+
+
+def _narrows_fold(n: Node, consumers: dict[Node, list[Node]]) -> bool:
+    """Tell whether n casts the result of a fold, which nothing else reads, to a smaller dtype: less to keep."""
+    if n.op.name != "cast" or n.inputs[0].op.kind != "reduction" or len(consumers[n.inputs[0]]) > 1:
+        return False
+    return dtypes.itemsize(n.dtype) < dtypes.itemsize(n.inputs[0].dtype)
 
 
 def _stands_for_contraction(n: Node, consumers: dict[Node, list[Node]]) -> bool:
