@@ -13,7 +13,7 @@ from graphc.guard import guarded_graph
 from graphc.loopir import Kernel, Plan
 from graphc.observe.programs import sizes_of
 from graphc.runtime import Executable, Profile
-from graphc.viz import KernelCode, KernelTime, RewriteStep, Story
+from graphc.viz import KernelTime, RewriteStep, Story
 
 
 def tell_story(program: Executable, arrays: Sequence[Any] | None = None, name: str | None = None) -> Story:
@@ -68,16 +68,34 @@ def _members(plan: Plan) -> tuple[tuple[Node, ...], ...]:
     return tuple(result)
 
 
-def _code(program: Executable) -> dict[Kernel, KernelCode]:
-    """Return the LLVM text and the assembly of each kernel, which are numbered in the order the plan names them."""
+def _code(program: Executable) -> dict[Kernel, dict[str, str]]:
+    """Return the texts of each kernel by kind; functions are numbered in the order in which the plan has kernels."""
+    kernels = list(dict.fromkeys(launch.kernel for launch in program.plan.launches))
+    if "__global__" in program.source():
+        return _cuda_code(program.source(), kernels)
     llvm = dict(re.findall(r"^define [^\n]*@(kernel_\d+)\((.*?\n\})$", program.source("llvm"), re.M | re.S))
     parts = re.split(r"^(kernel_\d+):", program.source("asm"), flags=re.M)
     assembly = {name: text.split(".Lfunc_end", 1)[0] for name, text in zip(parts[1::2], parts[2::2])}
-    kernels = list(dict.fromkeys(launch.kernel for launch in program.plan.launches))
     return {
-        kernel: KernelCode(f"define void @kernel_{i}({llvm.get(f'kernel_{i}', '')}", _readable(assembly, f"kernel_{i}"))
+        kernel: {
+            "llvm": f"define void @kernel_{i}({llvm.get(f'kernel_{i}', '')}",
+            "assembly": _readable(assembly, f"kernel_{i}"),
+        }
         for i, kernel in enumerate(kernels)
     }
+
+
+def _cuda_code(text: str, kernels: Sequence[Kernel]) -> dict[Kernel, dict[str, str]]:
+    """Return the CUDA functions of each kernel; one that is there twice, for other alignments, by its label."""
+    functions: dict[str, str] = {}
+    for part in re.split(r'^(?=// [^\n]*\nextern "C" __global__)', text, flags=re.M)[1:]:
+        [number] = re.findall(r"^kernel_(\d+)", part, re.M)[:1]
+        functions[number] = functions.get(number, "") + part
+    found = list(functions.values())
+    if len(found) == len(kernels):
+        return {kernel: {"cuda": part} for kernel, part in zip(kernels, found)}
+    by_label = {part.split("\n", 1)[0]: part for part in reversed(found)}
+    return {kernel: {"cuda": by_label.get(f"// {kernel.label}", "")} for kernel in kernels}
 
 
 def _readable(assembly: dict[str, str], name: str) -> str:

@@ -203,7 +203,7 @@ class Executable:
         if self._has_clocks:
             return self
         if self._instruments is None:
-            raise ExecutionError(f"{self.name} cannot be profiled: it was loaded from a plan alone")
+            raise ExecutionError(f"{self.name} cannot be profiled: only what is compiled for the CPU has clocks")
         return self._instruments.build()
 
     def __repr__(self) -> str:

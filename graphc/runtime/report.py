@@ -78,6 +78,7 @@ def describe_program(name: str, plan: Plan, code: CodeReport, reports: Sequence[
     kernels = []
     for position, launch in enumerate(plan.launches):
         kind = "contraction" if isinstance(launch.kernel, ContractKernel) else "loops"
+        kind += ", kept from call to call" if position < plan.prepared else ""
         kernels.append(
             KernelReport(
                 position, launch.kernel.label or kind, kind, launch.barrier, str(launch.work),

@@ -57,7 +57,7 @@ def test_a_story_tells_passes_members_and_code() -> None:
     assert {n.op.name for members in story.members for n in members} >= {"matmul", "tanh", "exp"}
     assert set(story.code) == {launch.kernel for launch in f.plan.launches}
     for code in story.code.values():
-        assert code.llvm.startswith("define void @kernel_") and code.llvm.endswith("}")
-        assert "ret" in code.assembly and ".cfi" not in code.assembly
+        assert code["llvm"].startswith("define void @kernel_") and code["llvm"].endswith("}")
+        assert "ret" in code["assembly"] and ".cfi" not in code["assembly"]
     assert len(story.times) == len(f.plan.launches)
     assert all(time.nanoseconds > 0 for time in story.times)

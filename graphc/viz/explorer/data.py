@@ -168,9 +168,8 @@ class StoryData:
         for position, (launch, members) in enumerate(zip(plan.launches, story.members)):
             if launch.kernel not in chunks:
                 chunks[launch.kernel] = len(self.texts)
-                code = story.code.get(launch.kernel)
                 texts = {"loops": self._texts.shortened(format_kernel(launch.kernel))}
-                self.texts.append(texts if code is None else texts | {"llvm": code.llvm, "assembly": code.assembly})
+                self.texts.append(texts | dict(story.code.get(launch.kernel, {})))
             written = [p.writable for p in launch.kernel.parameters]
             row: dict[str, Any] = {
                 "label": launch.kernel.label or "kernel",

@@ -24,14 +24,6 @@ class RewriteStep:
 
 
 @dataclass(frozen=True, slots=True)
-class KernelCode:
-    """What became of a kernel: the text of its LLVM function and its assembly."""
-
-    llvm: str
-    assembly: str
-
-
-@dataclass(frozen=True, slots=True)
 class KernelTime:
     """What one launch took: its time, when it began after the first one, and the part of the roofline it reached."""
 
@@ -46,7 +38,8 @@ class KernelTime:
 class Story:
     """One program. The first of `steps` is the graph as it was built.
 
-    `members` are for each launch of the plan the nodes it computes, those written out in place too. `times` is empty
+    `members` are for each launch of the plan the nodes it computes, those written out in place too; `code` are for each
+    kernel the texts that became of it, by kind: llvm, assembly, cuda. `times` is empty
     where the program was not run; `sizes` are the run-time sizes that the memory is drawn for.
     """
 
@@ -54,7 +47,7 @@ class Story:
     steps: tuple[RewriteStep, ...]
     plan: Plan
     members: tuple[tuple[Node, ...], ...]
-    code: Mapping[Kernel, KernelCode]
+    code: Mapping[Kernel, Mapping[str, str]]
     report: str
     sizes: Mapping[Symbol, int]
     times: tuple[KernelTime, ...] = ()
