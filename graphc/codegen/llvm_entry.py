@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from graphc.codegen.llvm_builder import FunctionBuilder, FunctionText, Operand
-from graphc.codegen.llvm_run import PlannedStep, Sizes, emit_dim, plan_cost
+from graphc.codegen.llvm_cost import PlannedStep, plan_cost
+from graphc.codegen.llvm_sizes import Sizes, emit_dim
 from graphc.loopir import Plan, size_sources
 from graphc.symbolic import Atom
 

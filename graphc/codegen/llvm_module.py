@@ -5,10 +5,11 @@ from __future__ import annotations
 from graphc.codegen.llvm_builder import FunctionText
 from graphc.codegen.llvm_clock import emit_profile_variable
 from graphc.codegen.llvm_contract import contract_scratch_bytes, emit_contract_kernel
+from graphc.codegen.llvm_cost import plan_steps
 from graphc.codegen.llvm_entry import emit_entry, emit_variables
 from graphc.codegen.llvm_epoch import emit_epoch
 from graphc.codegen.llvm_loops import emit_loop_kernel
-from graphc.codegen.llvm_run import emit_run, plan_steps
+from graphc.codegen.llvm_run import emit_run
 from graphc.codegen.target import Target
 from graphc.loopir import ContractKernel, Kernel, Plan
 
