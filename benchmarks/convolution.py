@@ -34,8 +34,8 @@ from gemm import aligned, host_target, native, peak_flops
 import graphc
 from graphc import ops
 from graphc.codegen import Target
-from graphc.codegen.llvm_builder import FunctionBuilder
-from graphc.codegen.llvm_contract import contract_scratch_bytes, emit_contract_kernel
+from graphc.codegen.llvm.builder import FunctionBuilder
+from graphc.codegen.llvm.contraction.kernel import contract_scratch_bytes, emit_contract_kernel
 from graphc.graph import Node
 from graphc.loopir import ContractKernel, Plan
 from graphc.symbolic import Symbol, evaluate

@@ -32,9 +32,9 @@ import numpy as np
 
 from graphc import symbolic
 from graphc.codegen import Target, describe_target
-from graphc.codegen.llvm_builder import FunctionBuilder
-from graphc.codegen.llvm_contract import contract_scratch_bytes, emit_contract_kernel
-from graphc.codegen.llvm_micro_kernel import VectorWriter
+from graphc.codegen.llvm.builder import FunctionBuilder
+from graphc.codegen.llvm.contraction.kernel import contract_scratch_bytes, emit_contract_kernel
+from graphc.codegen.llvm.contraction.micro_kernel import VectorWriter
 from graphc.loopir import ContractKernel, Load, Local, Parameter, Store
 from graphc.runtime import cpu
 from graphc.symbolic import Dim, Symbol

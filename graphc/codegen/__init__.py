@@ -1,8 +1,7 @@
 """Emit: Plan -> text. Pure: needs no device, no LLVM and no CUDA."""
 
-from graphc.codegen.cuda_module import emit_cuda, emit_cuda_kernel, prelude
-from graphc.codegen.llvm_module import emit_plan
-from graphc.codegen.llvm_peak import emit_peak, operations_of_turn
+from graphc.codegen.cuda import emit_cuda, emit_cuda_kernel, prelude
+from graphc.codegen.llvm import emit_peak, emit_plan, operations_of_turn
 from graphc.codegen.target import Target, describe_target
 
 __all__ = [

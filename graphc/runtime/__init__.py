@@ -2,13 +2,13 @@
 
 from graphc.runtime.cache import directory as cache_directory
 from graphc.runtime.choice import AnyDevice, current_device, device, find_device, set_device
+from graphc.runtime.collection import collect, collected
 from graphc.runtime.cpu import CpuDevice, Host, cpu
-from graphc.runtime.cuda import CudaDevice
-from graphc.runtime.cuda_compiler import KernelResources, Nvrtc, resources
-from graphc.runtime.executor import Executable
+from graphc.runtime.cuda import CudaDevice, KernelResources, Nvrtc, resources
+from graphc.runtime.executor import Executable, Instruments
 from graphc.runtime.load import load_plan, load_program
 from graphc.runtime.peak import Peak, measure_peak
-from graphc.runtime.profile import Instruments, KernelProfile, Profile, collect, collected, shares
+from graphc.runtime.profile import KernelProfile, Profile, shares
 from graphc.runtime.protocol import Accelerator, Device, LoadedCode
 from graphc.runtime.report import CodeReport, ProgramReport, Stage, describe_program
 from graphc.runtime.symbols import set_threads, threads

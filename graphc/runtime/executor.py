@@ -6,6 +6,7 @@ import ctypes
 import functools
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -14,7 +15,8 @@ from graphc.errors import ExecutionError
 from graphc.loopir import Plan
 from graphc.runtime.arguments import Array
 from graphc.runtime.epoch import default_gathered
-from graphc.runtime.profile import Instruments, Profile, clear_profile, read_profile
+from graphc.runtime.peak import Peak
+from graphc.runtime.profile import Profile, clear_profile, read_profile
 from graphc.runtime.protocol import Compiler, LoadedCode
 from graphc.runtime.report import REPORT_FORMS, CodeReport, StageRecord, describe_program
 
@@ -42,6 +44,19 @@ class LoadedProgram(Protocol):
     def make_native(self) -> Callable[..., Any]:
         """Return the function that a call runs."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What looking into a running program takes.
+
+    `build` gives the same program with clocks in it, `peak` the machine's peak, `blame` what of the program's graph
+    is not finite first for arguments, as text; empty where NumPy finds all of it finite.
+    """
+
+    build: Callable[[], Executable]
+    peak: Callable[[], Peak]
+    blame: Callable[[Sequence[Any]], str]
 
 
 class Executable:

@@ -11,11 +11,9 @@ from graphc import __version__
 from graphc.loopir import DeviceProgram, Plan
 from graphc.runtime import cache
 from graphc.runtime.cpu import cpu
-from graphc.runtime.cuda_epoch import EpochRunner
-from graphc.runtime.cuda_program import CudaProgram
+from graphc.runtime.cuda import CudaProgram, EpochRunner
 from graphc.runtime.epoch import run_epoch
-from graphc.runtime.executor import Executable
-from graphc.runtime.profile import Instruments
+from graphc.runtime.executor import Executable, Instruments
 from graphc.runtime.program import Program
 from graphc.runtime.protocol import Accelerator, Compiler, Device, Kernels
 from graphc.runtime.report import CodeReport, StageRecord

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from graphc import symbolic
 from graphc.loopir import PROFILE_FIELDS, ContractKernel, Origin, Plan
@@ -16,24 +14,8 @@ from graphc.runtime.peak import Peak
 from graphc.runtime.protocol import LoadedCode
 from graphc.runtime.table import Column, table_text
 
-if TYPE_CHECKING:
-    from graphc.runtime.executor import Executable
-
 _SHOWN = 20
 _TIME = (Column("us", right=True), Column("% time", right=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Instruments:
-    """What looking into a running program takes.
-
-    `build` gives the same program with clocks in it, `peak` the machine's peak, `blame` what of the program's graph
-    is not finite first for arguments, as text; empty where NumPy finds all of it finite.
-    """
-
-    build: Callable[[], Executable]
-    peak: Callable[[], Peak]
-    blame: Callable[[Sequence[Any]], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,19 +172,3 @@ def clear_profile(plan: Plan, code: LoadedCode) -> None:
     """Set everything that a program with clocks has counted to 0."""
     size = 8 * len(PROFILE_FIELDS) * len(plan.launches)
     ctypes.memset(code.address("graphc_profile"), 0, size)
-
-
-# Kept alive, so that what they counted can be told at the end.
-_collected: list[Executable] = []
-# They free their memory while the interpreter still can.
-atexit.register(_collected.clear)
-
-
-def collect(executable: Executable) -> None:
-    """Remember a program that was built with clocks because the flag GRAPHC_PROFILE is set."""
-    _collected.append(executable)
-
-
-def collected() -> tuple[Executable, ...]:
-    """Return the programs that `collect` was given, in order."""
-    return tuple(_collected)

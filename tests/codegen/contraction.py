@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.codegen import Target
-from graphc.codegen.llvm_contract import contract_scratch_bytes, emit_contract_kernel
+from graphc.codegen.llvm.contraction.kernel import contract_scratch_bytes, emit_contract_kernel
 from graphc.loopir import ContractKernel
 from graphc.runtime import cpu
 from graphc.symbolic import Symbol

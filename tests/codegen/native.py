@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphc.codegen import Target, describe_target
-from graphc.codegen.llvm_loops import emit_loop_kernel
+from graphc.codegen.llvm.loops import emit_loop_kernel
 from graphc.loopir import LoopKernel
 from graphc.runtime import cpu
 from graphc.symbolic import Symbol

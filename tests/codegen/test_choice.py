@@ -11,8 +11,8 @@ import pytest
 
 import graphc
 from graphc import ops
-from graphc.codegen.llvm_builder import FunctionBuilder
-from graphc.codegen.llvm_choice import emit_choice
+from graphc.codegen.llvm.builder import FunctionBuilder
+from graphc.codegen.llvm.choice import emit_choice
 from graphc.runtime import cpu, set_threads, threads
 from tests.codegen.native import host_target
 

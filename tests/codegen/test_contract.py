@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from graphc import symbolic
-from graphc.codegen.blocking import choose_blocking
-from graphc.codegen.llvm_contract import contract_scratch_bytes, emit_contract_kernel
+from graphc.codegen.llvm.contraction.blocking import choose_blocking
+from graphc.codegen.llvm.contraction.kernel import contract_scratch_bytes, emit_contract_kernel
 from graphc.errors import CompileError
 from graphc.loopir import Call, Const, ContractKernel, Expr, Let, Load, Local, Parameter, Store, evaluate_kernel
 from graphc.symbolic import Dim, Symbol

@@ -16,9 +16,9 @@ import pytest
 import graphc
 from graphc import ops, symbolic
 from graphc.codegen import Target
-from graphc.codegen.blocking import line_tile
-from graphc.codegen.contraction import Problem, describe_problem
-from graphc.codegen.llvm_contract import emit_contract_kernel
+from graphc.codegen.llvm.contraction.blocking import line_tile
+from graphc.codegen.llvm.contraction.kernel import emit_contract_kernel
+from graphc.codegen.llvm.contraction.problem import Problem, describe_problem
 from graphc.graph import Graph, evaluate
 from graphc.loopir import Call, Const, ContractKernel, Expr, Let, Load, Local, Parameter, Store, evaluate_kernel
 from graphc.symbolic import Dim, Symbol

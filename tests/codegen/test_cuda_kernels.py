@@ -11,8 +11,8 @@ import pytest
 import graphc
 from graphc import device, ops
 from graphc.codegen import emit_cuda
-from graphc.codegen.cuda_form import choose_form
-from graphc.codegen.cuda_tile import choose_tile
+from graphc.codegen.cuda.form import choose_form
+from graphc.codegen.cuda.tile import choose_tile
 from graphc.compile import function, placeholder
 from graphc.errors import ConfigError
 from graphc.grad import gradients

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from graphc import dtypes, symbolic
-from graphc.codegen.cuda_math import SPELLINGS, literal
+from graphc.codegen.cuda.math import SPELLINGS, literal
 from graphc.loopir import PRIMITIVES, Call, Const, For, Index, Load, LoopKernel, Parameter, Store
 from graphc.loopir.scalar import MEANING, cast, philox
 from graphc.symbolic import Symbol

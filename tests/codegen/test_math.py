@@ -12,7 +12,7 @@ import scipy.special
 
 from graphc import dtypes, symbolic
 from graphc.codegen import Target
-from graphc.codegen.llvm_math import SPELLINGS
+from graphc.codegen.llvm.math.functions import SPELLINGS
 from graphc.loopir import PRIMITIVES, Call, Const, Expr, For, Index, Load, LoopKernel, Parameter, Store
 from graphc.symbolic import Symbol
 from tests.codegen.native import host_target, narrow_target, plain_target, run_kernel

@@ -9,7 +9,7 @@ import pytest
 
 from graphc import symbolic
 from graphc.codegen import Target
-from graphc.codegen.llvm_quotient import is_estimated
+from graphc.codegen.llvm.math.quotient import is_estimated
 from graphc.loopir import Call, Const, Expr, For, Load, LoopKernel, Parameter, Store
 from graphc.symbolic import Symbol
 from tests.codegen.native import host_target, kernel_text, narrow_target, run_kernel

@@ -9,7 +9,7 @@ import pytest
 
 from graphc import dtypes
 from graphc.codegen import emit_cuda_kernel, prelude
-from graphc.codegen.cuda_tile import takes_tensor_cores
+from graphc.codegen.cuda.tile import takes_tensor_cores
 from graphc.errors import CompileError, DeviceError
 from graphc.keras import layers, models
 from graphc.loopir import ContractKernel, Kernel, Plan

@@ -14,7 +14,7 @@ from graphc import ops
 from graphc.errors import ConfigError, DeviceError, ExecutionError, ShapeError
 from graphc.graph import Node, State
 from graphc.runtime import CudaDevice, Executable, current_device, find_device, set_device
-from graphc.runtime.cuda import cuda
+from graphc.runtime.cuda.device import cuda
 from tests.cuda.kernels import needs_compiler
 from tests.cuda.stand_in import EmulatedCompiler, StandIn, emulated_device
 
@@ -188,7 +188,7 @@ def test_memory_of_other_sizes_is_given_up_first() -> None:
 
 
 def test_indices_of_64_bits_where_32_do_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphc.runtime.cuda_binding._NARROW_LIMIT", 100)
+    monkeypatch.setattr("graphc.runtime.cuda.binding._NARROW_LIMIT", 100)
     chip = emulated_device()
     compiled: list[str] = []
     compile_text = chip.compile

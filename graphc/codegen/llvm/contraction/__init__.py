@@ -1,0 +1,1 @@
+"""Contractions on the CPU: how they are blocked, packed, computed in registers and finished."""

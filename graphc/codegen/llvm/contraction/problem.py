@@ -1,0 +1,162 @@
+"""What a contraction kernel asks for, read off its loops and offsets: distances, layout, what batches share.
+
+    problem  = batches around everything (`separate`) x products of shared right operands
+    product  = batches that read the same right operand (`shared`) x rows x columns x depth
+
+Rows of one shared product may lie in lines: the innermost shared batch loop and the row loop, which a tile covers
+together where single lines are too short to fill it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from graphc.codegen.llvm.contraction.blocking import Blocking, Layout, choose_blocking, choose_shared_blocking
+from graphc.codegen.target import Target
+from graphc.dtypes import itemsize
+from graphc.errors import CompileError
+from graphc.loopir import ContractKernel, Load
+from graphc.symbolic import Dim, Symbol, add, affine, multiply, product, symbols
+
+Loop = tuple[Symbol, Dim]
+
+# Scratch memory is handed out in cache lines.
+_LINE_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Distances:
+    """An operand's offset: rest + line * (line of rows) + across * (row or column) + the sum of depth * (its loops).
+
+    Distances of loops of one iteration are 0.
+    """
+
+    rest: Dim
+    line: Dim
+    across: Dim
+    depth: tuple[Dim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kernel, the loops of its batch, its operands' distances and its blocking.
+
+    `line` is the shared loop of which tiles take several iterations, None where they take rows of one. `beside` are the
+    distances from the right operand to those of further sums.
+    """
+
+    kernel: ContractKernel
+    separate: tuple[Loop, ...]
+    shared: tuple[Loop, ...]
+    line: Loop | None
+    left: Distances
+    right: Distances
+    blocking: Blocking
+    beside: tuple[Dim, ...] = ()
+
+    def tile_bytes(self, target: Target) -> int:
+        """Return the bytes at the start of the scratch memory that hold copies of tiles."""
+        blocking = self.blocking
+        tile = blocking.tile
+        vectors = max((t.rows * t.across for t in blocking.rest), default=1)
+        if tile is not None:
+            slots = blocking.row_panels * blocking.column_panels if blocking.block_depth else 1
+            vectors = max(vectors, slots * tile.rows * tile.across)
+        return vectors * target.lanes * itemsize(self.kernel.dtype)
+
+    def scratch_bytes(self, target: Target) -> int:
+        """Return the bytes of scratch memory that one thread needs."""
+        packed = self.blocking.copied_elements(target.lanes) * itemsize(self.kernel.dtype)
+        return -(-(self.tile_bytes(target) + packed) // _LINE_BYTES) * _LINE_BYTES
+
+
+def describe_problem(kernel: ContractKernel, target: Target) -> Problem:
+    """Return what a kernel asks for.
+
+    Raises CompileError for dtypes without a kernel, offsets that are not affine, and several right operands that do not
+    lie in rows.
+    """
+    if kernel.dtype not in ("float32", "float64"):
+        raise CompileError(f"contraction {kernel.label!r}: dtype {kernel.dtype} has no contraction kernel")
+    left, right = _distances(kernel, kernel.left, kernel.row), _distances(kernel, kernel.right, kernel.column)
+    is_deep = any(extent != 1 for _, extent in kernel.depth)
+    beside = tuple(add(load.offset, multiply(-1, kernel.right.offset)) for load in kernel.beside)
+    if kernel.column[1] == 1 and kernel.row[1] != 1 and left.across == 1 and is_deep and not beside:
+        # A matrix-vector product whose matrix is contiguous in the rows: vectors run along the rows instead.
+        kernel = replace(kernel, row=kernel.column, column=kernel.row, left=kernel.right, right=kernel.left)
+        left, right = right, left
+    of_right = symbols(kernel.right.offset)
+    shared = tuple(loop for loop in kernel.batch if loop[0] not in of_right)
+    layout = "rows" if beside else _layout(kernel, right)
+    if beside and right.across not in (0, 1):
+        raise CompileError(f"contraction {kernel.label!r}: right operands of several sums must lie in rows")
+    if shared and kernel.column[1] != 1 and not beside:
+        problem = _shared_problem(kernel, shared, left, right, layout, target)
+    else:
+        blocking = choose_blocking(
+            kernel.row[1],
+            kernel.column[1],
+            tuple(extent for _, extent in kernel.depth),
+            layout,
+            right.depth[-1],
+            itemsize(kernel.dtype),
+            target,
+            1 + len(beside),
+        )
+        problem = Problem(kernel, kernel.batch, (), None, left, right, blocking, beside)
+    if problem.blocking.pack_right == "many" and kernel.right.dtype != kernel.dtype:
+        # A panel's dtype must not depend on whether it was copied.
+        return replace(problem, blocking=replace(problem.blocking, pack_right=""))
+    return problem
+
+
+def _shared_problem(
+    kernel: ContractKernel,
+    shared: tuple[Loop, ...],
+    left: Distances,
+    right: Distances,
+    layout: Layout,
+    target: Target,
+) -> Problem:
+    """Return the problem of a right operand that serves several batches."""
+    by_line = affine(left.rest, shared[-1][0])
+    lines = shared[-1][1]
+    if by_line is None or not isinstance(lines, int) or not symbols(by_line[0]).isdisjoint(s for s, _ in shared):
+        lines = 1
+    blocking = choose_shared_blocking(
+        kernel.row[1],
+        lines,
+        product(extent for _, extent in shared),
+        kernel.column[1],
+        tuple(extent for _, extent in kernel.depth),
+        layout,
+        (left.across, left.depth[-1]),
+        itemsize(kernel.dtype),
+        target,
+    )
+    separate = tuple(loop for loop in kernel.batch if loop not in shared)
+    if blocking.lines == 1 or by_line is None:
+        return Problem(kernel, separate, shared, None, left, right, blocking)
+    left = replace(left, rest=by_line[1], line=by_line[0])
+    return Problem(kernel, separate, shared[:-1], shared[-1], left, right, blocking)
+
+
+def _distances(kernel: ContractKernel, load: Load, outer: Loop) -> Distances:
+    rest = load.offset
+    found: list[Dim] = []
+    loops = {symbol for symbol, _ in (*kernel.batch, outer, *kernel.depth)}
+    for symbol, extent in (outer, *kernel.depth):
+        parts = affine(rest, symbol)
+        if parts is None or not symbols(parts[0]).isdisjoint(loops):
+            raise CompileError(f"contraction {kernel.label!r}: offset {load.offset} is not affine")
+        found.append(0 if extent == 1 else parts[0])
+        rest = parts[1]
+    return Distances(rest, 0, found[0], tuple(found[1:]))
+
+
+def _layout(kernel: ContractKernel, right: Distances) -> Layout:
+    if kernel.column[1] == 1:
+        return "columns"
+    if right.across == 1:
+        return "rows"
+    return "columns" if right.depth[-1] == 1 else "strided"

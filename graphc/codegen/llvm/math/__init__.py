@@ -1,0 +1,1 @@
+"""Transcendental and integer functions of vectors, by polynomials of our own."""

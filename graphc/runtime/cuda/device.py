@@ -1,0 +1,169 @@
+"""CUDA through CuPy: memory, copies, launches and graphs of one GPU. CuPy is imported when a GPU is asked for."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DeviceError, ExecutionError
+from graphc.runtime.arguments import Array
+from graphc.runtime.cuda.compiler import Nvrtc
+from graphc.runtime.protocol import Kernels, Memory
+
+# Ampere: what the generated code is compiled and tested for at least.
+_LEAST_CAPABILITY = (8, 0)
+# Blocks for each multiprocessor: enough to fill it whatever their size.
+_BLOCKS_EACH = 16
+_INSTALL = "pip install 'graphc[cuda13]' (or [cuda12], by the driver)"
+
+
+class _Memory:
+    """CuPy's memory, which goes back to its pool when this object goes."""
+
+    def __init__(self, pointer: Any) -> None:
+        self._pointer = pointer
+        self.address = int(pointer.ptr)
+
+
+class _Kernels:
+    """A module of kernels, each looked up once."""
+
+    def __init__(self, device: CudaDevice, module: Any) -> None:
+        self._device = device
+        self._function = functools.cache(module.get_function)
+
+    def launch(self, function: str, blocks: int, threads: int, arguments: Sequence[int]) -> None:
+        """Start a kernel on the device's stream."""
+        # CuPy passes NumPy's scalars as they are, Python's as it thinks best.
+        with self._device.current():
+            self._function(function)((blocks,), (threads,), tuple(map(np.int64, arguments)))
+
+
+class CudaDevice:
+    """One NVIDIA GPU.
+
+    `cupy` is the module, so that tests can give a stand-in; `compiler` defaults to NVRTC for the GPU's architecture.
+    Raises DeviceError where the GPU is not there or too old.
+    """
+
+    language = "cuda"
+
+    def __init__(self, cupy: Any, number: int = 0, compiler: Any = None) -> None:
+        self._cupy, self._number = cupy, number
+        self.name = f"cuda:{number}"
+        facts = self._properties()
+        capability = (int(facts["major"]), int(facts["minor"]))
+        if capability < _LEAST_CAPABILITY:
+            needed = ".".join(map(str, _LEAST_CAPABILITY))
+            raise DeviceError(
+                f"{self.name} ({_text(facts['name'])}) has compute capability {capability[0]}.{capability[1]}; "
+                f"graphc needs {needed} or later"
+            )
+        self._compiler = Nvrtc(f"sm_{capability[0]}{capability[1]}") if compiler is None else compiler
+        self.most_blocks = int(facts["multiProcessorCount"]) * _BLOCKS_EACH
+        with self._cupy.cuda.Device(number):
+            self._stream = cupy.cuda.Stream(non_blocking=True)
+
+    def _properties(self) -> Any:
+        runtime = self._cupy.cuda.runtime
+        try:
+            count = runtime.getDeviceCount()
+        except runtime.CUDARuntimeError as error:
+            raise DeviceError(f"{self.name}: no NVIDIA driver, or no GPU that it can use ({error})") from None
+        if self._number >= count:
+            raise DeviceError(f"{self.name}: this machine has {count} CUDA device(s), counted from 0")
+        return runtime.getDeviceProperties(self._number)
+
+    @property
+    def fingerprint(self) -> tuple[str, ...]:
+        """The compiler and the architecture: what besides the text determines a cubin."""
+        return (self._compiler.version, self._compiler.architecture)
+
+    def compile(self, text: str) -> bytes:
+        """Return the cubin of a module's text. Raises CompileError where NVRTC rejects it."""
+        return bytes(self._compiler.compile(text))
+
+    def assembly(self, text: str) -> str:
+        """Return the PTX of a module's text."""
+        return str(self._compiler.assembly(text))
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Make this GPU and its stream the ones that CuPy uses."""
+        with self._cupy.cuda.Device(self._number), self._stream:
+            yield
+
+    def load_kernels(self, code: bytes) -> Kernels:
+        """Load a cubin."""
+        with tempfile.TemporaryDirectory(prefix="graphc-") as folder, self.current():
+            path = Path(folder) / "module.cubin"
+            path.write_bytes(code)
+            module = self._cupy.RawModule(path=str(path))
+            # CuPy reads the file when it is first asked for a function.
+            module.compile()
+        return _Kernels(self, module)
+
+    def allocate(self, count: int) -> Memory:
+        """Return memory from CuPy's pool. Raises DeviceError where there is too little."""
+        try:
+            with self.current():
+                return _Memory(self._cupy.cuda.alloc(max(count, 1)))
+        except self._cupy.cuda.memory.OutOfMemoryError as error:
+            raise DeviceError(f"{self.name} has too little memory for {count:,} bytes more: {error}") from None
+
+    def copy_in(self, address: int, array: Array) -> None:
+        """Start a copy to the device."""
+        runtime = self._cupy.cuda.runtime
+        kind = runtime.memcpyHostToDevice
+        with self.current():
+            runtime.memcpyAsync(address, array.ctypes.data, array.nbytes, kind, self._stream.ptr)
+
+    def copy_out(self, array: Array, address: int) -> None:
+        """Start a copy from the device."""
+        runtime = self._cupy.cuda.runtime
+        kind = runtime.memcpyDeviceToHost
+        with self.current():
+            runtime.memcpyAsync(array.ctypes.data, address, array.nbytes, kind, self._stream.ptr)
+
+    def capture(self, launches: Callable[[], None]) -> Callable[[], None]:
+        """Record launches as one CUDA graph; return what replays it."""
+        with self.current():
+            self._stream.begin_capture()
+            try:
+                launches()
+            finally:
+                graph = self._stream.end_capture()
+            graph.upload(self._stream)
+
+        def replay() -> None:
+            with self.current():
+                graph.launch(stream=self._stream)
+
+        return replay
+
+    def wait(self) -> None:
+        """Wait for the stream. Raises ExecutionError where a kernel failed."""
+        try:
+            self._stream.synchronize()
+        except self._cupy.cuda.runtime.CUDARuntimeError as error:
+            raise ExecutionError(f"{self.name}: a kernel failed: {error}") from None
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+@functools.cache
+def cuda(number: int = 0) -> CudaDevice:
+    """Return this process's device for a GPU. Raises DeviceError with what is missing."""
+    try:
+        import cupy  # half a second, and an extra that the CPU does not need
+    except ImportError as error:
+        raise DeviceError(f"cuda:{number}: CuPy is not installed ({error}); {_INSTALL}") from None
+    return CudaDevice(cupy, number)

@@ -1,0 +1,141 @@
+"""A plan's kernels on an accelerator, called from Python as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import dtypes, symbolic
+from graphc.errors import DeviceError
+from graphc.loopir import DeviceProgram, Plan
+from graphc.runtime.arguments import Array, bind_sizes, convert_arguments
+from graphc.runtime.cuda.binding import Binding
+from graphc.runtime.cuda.states import DeviceCopy
+from graphc.runtime.program import take_state_lock
+from graphc.runtime.protocol import Accelerator, Kernels, Memory
+from graphc.runtime.symbols import state_lock
+from graphc.symbolic import Symbol
+
+# Sizes whose memory and graph are kept: a full and a last batch of training, and of two other calls.
+_KEPT_BINDINGS = 4
+
+
+class NoSymbols:
+    """Kernels have no addresses in this process."""
+
+    def address(self, name: str) -> int:
+        """Raise KeyError."""
+        raise KeyError(name)
+
+    def release(self) -> None:
+        """Do nothing: the kernels go with the program."""
+
+
+class CudaProgram:
+    """A plan ready to run on an accelerator.
+
+    `compiled(wide)` gives the kernels, with indices of 64 bits where `wide`. A call copies its arguments in, replays
+    the plan and copies the results out; states stay on the device. All memory is taken before anything runs, so that
+    too little of it (DeviceError) changes no state.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        program: DeviceProgram,
+        device: Accelerator,
+        compiled: Callable[[bool], Kernels],
+        name: str,
+        single: bool,
+    ) -> None:
+        self.plan, self.name, self.device = plan, name, device
+        self.single = single and len(plan.results) == 1
+        self.code = NoSymbols()
+        self._program, self._compiled = program, compiled
+        self._constants: dict[str, Memory] = {}
+        self._bindings: dict[tuple[object, ...], Binding] = {}
+        self._written = {
+            place.buffer
+            for launch in plan.launches
+            for parameter, place in zip(launch.kernel.parameters, launch.places)
+            if parameter.writable
+        }
+        take_state_lock(plan)
+
+    def make_native(self) -> Callable[..., Any]:
+        """Return what a call runs."""
+        return self
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Run the program; returns a list of new arrays, or one array where `single`."""
+        converted = convert_arguments(self.plan, arrays, self.name)
+        sizes = bind_sizes(self.plan, [array.shape for array in converted], self.name)
+        results = [self._result(r.shape, r.dtype, sizes) for r in self.plan.results]
+        with state_lock():
+            binding, kernels = self.bound(sizes)
+            self.prepare_states()
+            for argument, array in zip(self.plan.arguments, converted):
+                self.device.copy_in(binding.addresses[argument.buffer], array)
+            binding.run(kernels)
+            for r, array in zip(self.plan.results, results):
+                self.device.copy_out(array, binding.addresses[r.buffer])
+            self.finished()
+        return results[0] if self.single else results
+
+    @staticmethod
+    def _result(shape: Sequence[Any], dtype: str, sizes: Mapping[Symbol, int]) -> Array:
+        return np.empty([symbolic.evaluate(dim, sizes) for dim in shape], dtypes.numpy_dtype(dtype))
+
+    def bound(self, sizes: Mapping[Symbol, int], kind: str = "") -> tuple[Binding, Kernels]:
+        """Return the plan bound to sizes, and its kernels. The lock is held.
+
+        Bindings of one `kind` (what is launched around the plan) are kept apart from others.
+        """
+        copies = self._copies()
+        key = (kind, *(sizes[s] for s in self.plan.sizes), *(copy.address for copy in copies.values()))
+        binding = self._bindings.pop(key, None)
+        if binding is None:
+            binding = self._bind(sizes, {name: copy.address for name, copy in copies.items()})
+        # The last of a dict is what was used last.
+        self._bindings[key] = binding
+        while len(self._bindings) > _KEPT_BINDINGS:
+            del self._bindings[next(iter(self._bindings))]
+        return binding, self._compiled(binding.is_wide)
+
+    def _copies(self) -> dict[str, DeviceCopy]:
+        return {b.name: DeviceCopy.of(b.source, self.device) for b in self.plan.buffers if b.role == "state"}
+
+    def prepare_states(self) -> None:
+        """Make the states' copies hold their values."""
+        for copy in self._copies().values():
+            copy.prepare()
+
+    def _bind(self, sizes: Mapping[Symbol, int], states: Mapping[str, int]) -> Binding:
+        fixed = {**states, **{name: memory.address for name, memory in self._constant_memory().items()}}
+        try:
+            return Binding(self.plan, self._program, self.device, sizes, fixed)
+        except DeviceError:
+            if not self._bindings:
+                raise
+            # What other sizes hold may be enough.
+            self._bindings.clear()
+            return Binding(self.plan, self._program, self.device, sizes, fixed)
+
+    def _constant_memory(self) -> Mapping[str, Memory]:
+        for b in self.plan.buffers:
+            if b.role == "constant" and b.name not in self._constants:
+                value = np.ascontiguousarray(b.value, dtypes.numpy_dtype(b.dtype))
+                memory = self.device.allocate(value.nbytes)
+                self.device.copy_in(memory.address, value)
+                self.device.wait()
+                self._constants[b.name] = memory
+        return self._constants
+
+    def finished(self) -> None:
+        """Wait for the device and tell the states that were written."""
+        self.device.wait()
+        for name, copy in self._copies().items():
+            if name in self._written:
+                copy.written()
