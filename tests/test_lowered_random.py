@@ -60,3 +60,13 @@ def check(graph: Graph) -> None:
     plan = lower_graph(run_pipeline(graph).graph)
     verify_plan(plan)
     assert_close(evaluate_plan(plan, [array])[0], evaluate(graph, [array])[0], graph)
+
+
+def test_positions_that_a_guard_reads_are_guarded_too() -> None:
+    """Which half a row comes from is read where there is a position to read, not in the padding."""
+    x, rows = graphc.placeholder((3,)), graphc.placeholder((None,), dtype="int32")
+    halves = ops.concatenate([ops.negative(x), x], axis=0)
+    graph = Graph((x, rows), (ops.pad(ops.gather(halves, rows, axis=0), [(0, 1)]),))
+    arrays = [np.array([1.5, 2.5, 3.5], np.float32), np.array([4, 0, 5, 1, 2], np.int32)]
+    plan = lower_graph(run_pipeline(graph).graph)
+    assert_close(evaluate_plan(plan, arrays)[0], evaluate(graph, arrays)[0], graph)

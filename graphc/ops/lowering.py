@@ -85,7 +85,7 @@ def guarded(condition: Expr, e: Expr, otherwise: Const) -> Expr:
 def _guard(e: Expr, condition: Expr) -> Expr:
     match e:
         case Load(buffer, offset, dtype, guard, other):
-            combined = condition if guard is None else both(condition, guard)
+            combined = condition if guard is None else both(condition, _guard(guard, condition))
             return Load(buffer, _guard_dim(offset, condition), dtype, combined, other or literal(0, dtype))
         case Call(primitive, arguments, dtype):
             return Call(primitive, tuple(_guard(a, condition) for a in arguments), dtype)
