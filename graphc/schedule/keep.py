@@ -5,10 +5,11 @@ The launches that compute them come first; a program runs them again only where 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from graphc.loopir import Buffer, Launch, Step
+from graphc.loopir import Buffer, Launch, Step, launches_of
 
 
 def keep_prepared(
@@ -18,15 +19,15 @@ def keep_prepared(
 
     A program that writes states itself keeps nothing: it would have to prepare again each time.
     """
-    written = {name for step in steps if isinstance(step, Launch) for name in _names(step, True)}
-    if any(b.role == "state" and b.name in written for b in buffers.values()):
+    writers = Counter(name for launch in launches_of(steps) for name in _names(launch, True))
+    if any(b.role == "state" and b.name in writers for b in buffers.values()):
         return dict(buffers), steps, 0
     known = {b.name for b in buffers.values() if b.role in ("state", "constant")}
     prepared: list[Step] = []
     others: list[Step] = []
     is_owed = False
     for step in steps:
-        if isinstance(step, Launch) and _can_keep(step, known, buffers):
+        if isinstance(step, Launch) and _can_keep(step, known, buffers, writers):
             known |= _names(step, True)
             prepared.append(replace(step, barrier=True))
             is_owed = is_owed or step.barrier
@@ -38,12 +39,16 @@ def keep_prepared(
     return {**buffers, **kept}, (*prepared, *others), len(prepared)
 
 
-def _can_keep(launch: Launch, known: set[str], buffers: Mapping[str, Buffer]) -> bool:
-    """Tell whether a launch reads only what is known when states are, and writes temporaries of a fixed size."""
+def _can_keep(launch: Launch, known: set[str], buffers: Mapping[str, Buffer], writers: Counter[str]) -> bool:
+    """Tell whether a launch reads only what is known when states are, and writes temporaries of a fixed size.
+
+    Nobody else may write these: what the next call finds would not be what this launch left.
+    """
     targets = [buffers[name] for name in _names(launch, True)]
     is_whole = all(isinstance(argument, str) for argument in launch.arguments)
     is_fixed = not launch.kernel.sizes and all(b.role == "temporary" and isinstance(b.size, int) for b in targets)
-    return is_whole and is_fixed and _names(launch, False) - _names(launch, True) <= known
+    is_alone = all(writers[b.name] == 1 for b in targets)
+    return is_whole and is_fixed and is_alone and _names(launch, False) - _names(launch, True) <= known
 
 
 def _names(launch: Launch, writable: bool) -> set[str]:

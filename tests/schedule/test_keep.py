@@ -69,3 +69,14 @@ def test_a_program_that_writes_states_keeps_nothing() -> None:
     assert f.plan.prepared == 0
     for total in (8, 12):
         np.testing.assert_array_equal(f(ROWS), ROWS @ np.full((3, 4), total, np.float32))
+
+
+def test_what_sums_are_added_to_is_not_kept() -> None:
+    """The zeros that the rows' slopes are added to are zeros in each call."""
+    rows = graphc.placeholder((None,), dtype="int32")
+    table = graphc.state(np.ones((3, 4), np.float32), name="table")
+    slopes = graphc.gradients(ops.sum(ops.gather(table.node, rows, axis=0)), [table.node])
+    # A product with the slopes, so that they are no result but a temporary.
+    f = graphc.function([rows], ops.matmul(table.node, ops.swapaxes(slopes[0], 0, 1)))
+    for _ in range(2):
+        np.testing.assert_array_equal(f(np.array([0, 2, 2], np.int32)), np.full((3, 3), 4, np.float32) * [1, 0, 2])
