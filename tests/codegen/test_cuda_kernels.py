@@ -161,7 +161,7 @@ def test_deep_sums_of_few_results_are_split(precision: str, monkeypatch: pytest.
     a, b = placeholder((17, 4100), "float32"), placeholder((4100, 19), "float32")
     graph = Graph((a, b), (ops.maximum(ops.matmul(a, b), 0.5),))
     [geometries] = emit_cuda(lower_graph(expand_composites(graph)), precision).geometries
-    assert [g.function for g in geometries] == ["kernel_0", "kernel_0_added"]
+    assert [g.function for g in geometries] == ["kernel_0", "kernel_0_last"]
     assert geometries[0].blocks == 64
     x, y = (rng.integers(-3, 4, s).astype("float32") for s in ((17, 4100), (4100, 19)))
     found = []
@@ -170,6 +170,40 @@ def test_deep_sums_of_few_results_are_split(precision: str, monkeypatch: pytest.
             found.append(function(graph.inputs, graph.outputs[0])(x, y))
     np.testing.assert_array_equal(found[0], np.maximum(x.astype("float64") @ y, 0.5))
     np.testing.assert_array_equal(found[1], found[0])
+
+
+LONG = (1 << 16) + 37
+# name -> (shape of x, what is folded, whether it is split over blocks)
+LONG_FOLDS: dict[str, tuple[tuple[int, ...], Callable[[Node], list[Node]], bool]] = {
+    "to a number": ((LONG,), lambda x: [ops.sum(x * x)], True),
+    "the largest": ((LONG,), lambda x: [ops.max(x) * 2.0], True),
+    "truth": ((LONG,), lambda x: [ops.any(x > 3.0)], True),
+    "of few rows": ((3, LONG), lambda x: [ops.mean(x, axis=1)], True),
+    "of few columns": ((LONG, 5), lambda x: [ops.sum(x, axis=0)], True),
+    "several": ((LONG,), lambda x: [ops.sum(x), ops.sum(x * x)], True),
+    "a position": ((LONG,), lambda x: [ops.argmax(x)], False),
+    "a row that is too short": ((4000,), lambda x: [ops.sum(x)], False),
+    "many rows": ((40, LONG // 30), lambda x: [ops.sum(x, axis=1)], False),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", LONG_FOLDS)
+def test_long_folds_to_few_results_are_split(name: str) -> None:
+    shape, folds, is_split = LONG_FOLDS[name]
+    x = placeholder(shape, "float32")
+    graph = Graph((x,), tuple(folds(x)))
+    value = np.random.default_rng(3).integers(-3, 5, shape).astype("float32")
+    expected, _ = evaluate(graph, [value])
+    found = []
+    for order, blocks in ((0, None), (5, 3)):
+        with device(emulated_device(order, blocks=blocks)):
+            compiled = function(graph.inputs, list(graph.outputs))
+        assert ("_last(" in compiled.source()) == is_split
+        found.append(compiled(value))
+    for first, second, meant in zip(*found, expected, strict=True):
+        np.testing.assert_array_equal(second, first)
+        np.testing.assert_allclose(first, meant, rtol=1e-6)
 
 
 @needs_compiler
@@ -181,7 +215,7 @@ def test_the_weight_gradient_of_a_convolution_is_split() -> None:
     [expected], _ = evaluate(Graph((x, w), (slope,)), arrays)
     with device(emulated_device(order=2)):
         compiled = function([x, w], slope)
-    assert "_added(" in compiled.source()
+    assert "_last(" in compiled.source()
     np.testing.assert_allclose(compiled(*arrays), expected, rtol=1e-4, atol=1e-4)
 
 

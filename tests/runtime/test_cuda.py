@@ -227,6 +227,30 @@ def test_empty_arrays() -> None:
     assert (exponentials.shape, products.shape, total) == ((0, 5), (0, 0), 0)
 
 
+def test_what_states_alone_decide_is_computed_when_one_changes() -> None:
+    chip = emulated_device()
+    w, scale = graphc.state(np.ones((3, 4), "float32"), "w"), graphc.state(np.full(4, 2, "float32"), "scale")
+    x = graphc.placeholder((None, 3), name="x")
+    with graphc.device(chip):
+        f = graphc.function([x], ops.matmul(x, w.node * ops.sum(scale.node)))
+        double = graphc.function([], [], [(scale, scale.node * 2.0)])
+    assert f.plan.prepared == 2
+    launched = []
+    for rows, factor, change in (
+        (5, 8, None),
+        (7, 8, None),
+        (7, 16, double),
+        (5, 24, lambda: w.set_value(1.5 * w.get_value())),
+    ):
+        if change is not None:
+            change()
+        before = chip._cupy.launches
+        given = np.arange(3 * rows, dtype="float32").reshape(rows, 3)
+        np.testing.assert_array_equal(f(given), given @ np.full((3, 4), factor, "float32"))
+        launched.append(chip._cupy.launches - before)
+    assert launched == [3, 1, 3, 3], "what is kept serves every size, and every call until a state changes"
+
+
 def test_guard_and_sources() -> None:
     x = graphc.placeholder((None,), name="x")
     with graphc.device(emulated_device()):

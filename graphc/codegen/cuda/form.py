@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from graphc.loopir import Expr, Fold, For, Let, Load, LoopKernel, Statement, Store, expressions
+from graphc.loopir import Expr, Fold, For, Let, Load, Local, LoopKernel, Statement, Store, expressions
 from graphc.symbolic import Dim, Polynomial, Symbol, Value, add, affine, atoms, multiply, product, symbols
 
 Loop = tuple[Symbol, Dim]
@@ -141,7 +141,16 @@ def stores_of(body: Iterable[Statement]) -> Iterator[Store]:
 
 def loads_of(body: Iterable[Statement]) -> list[Load]:
     """Return every load of a body, those in offsets and guards too, each once."""
-    found: dict[Load, None] = {}
+    return list(dict.fromkeys(e for e in _expressions_of(body) if isinstance(e, Load)))
+
+
+def locals_of(body: Iterable[Statement]) -> set[str]:
+    """Return the names of the locals that a body reads."""
+    return {e.name for e in _expressions_of(body) if isinstance(e, Local)}
+
+
+def _expressions_of(body: Iterable[Statement]) -> Iterator[Expr]:
+    """Yield every expression of a body; shared ones once, by identity: a tree's walk could take exponentially long."""
     seen: set[int] = set()
     stack: list[Expr] = list(_roots(body))
     while stack:
@@ -149,10 +158,8 @@ def loads_of(body: Iterable[Statement]) -> list[Load]:
         if id(e) in seen:
             continue
         seen.add(id(e))
-        if isinstance(e, Load):
-            found[e] = None
+        yield e
         stack += _children(e)
-    return list(found)
 
 
 def _children(e: Expr) -> list[Expr]:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 from graphc.codegen.cuda.expression import CudaExpressions, CudaWriter
 from graphc.codegen.cuda.form import Form, choose_form, is_independent, loads_of, peel, stores_of
 from graphc.codegen.cuda.four import FourWide, four_wide
+from graphc.codegen.cuda.long_fold import parted_folds, partial_bytes, partial_offset, parts_of_folds
 from graphc.codegen.cuda.math import STORAGE
 from graphc.codegen.cuda.nest import Folding, bind_number, nested, statements
-from graphc.loopir import Fold, For, Geometry, Let, Load, LoopKernel, Statement, Store
-from graphc.symbolic import Dim, Symbol, Value, affine, atoms, ceildiv, floordiv, product, value
+from graphc.codegen.cuda.split import SCRATCH
+from graphc.loopir import Fold, For, Geometry, Let, Load, Local, LoopKernel, Statement, Store
+from graphc.symbolic import Dim, Symbol, Value, affine, atoms, ceildiv, floordiv, of_atom, product, value
 
 THREADS = 256
 # Rows of threads that share the folds of the items of one warp.
@@ -29,7 +32,8 @@ _PARTIAL_BYTES = 16
 def emit_loop_body(kernel: LoopKernel, name: str, writer: CudaWriter, is_aligned: bool) -> Geometry:
     """Write the body of a kernel's function and return how to launch it.
 
-    `is_aligned`: every buffer starts where four elements may be moved at once.
+    `is_aligned`: every buffer starts where four elements may be moved at once. A kernel with `parted_folds` only
+    stores their parts.
     """
     emitter = CudaExpressions(writer, kernel.parameters)
     for position, symbol in enumerate(kernel.sizes):
@@ -41,7 +45,7 @@ def emit_loop_body(kernel: LoopKernel, name: str, writer: CudaWriter, is_aligned
             wide = four_wide(form) if is_aligned else None
             return loops.map(form) if wide is None else loops.map_four(form, wide)
         case "group":
-            return loops.group(form)
+            return loops.parts(form, kernel) if parted_folds(kernel) else loops.group(form)
         case "walk":
             return loops.walk(form)
         case _:
@@ -103,25 +107,49 @@ class _LoopWriter:
     def group(self, form: Form) -> Geometry:
         """Neighbouring threads share an item's folds and loops."""
         items = product(extent for _, extent in form.loops)
-        is_column = _is_column(form)
-        lanes = _COLUMN_LANES if is_column else _row_lanes(form, items)
-        per_block = _WARP if is_column else max(1, THREADS // lanes)
-        threads = lanes * per_block
-        partials = threads if is_column else threads // _WARP
-        self._writer.line(f"__shared__ __align__(16) unsigned char shared[{partials * _PARTIAL_BYTES}];")
-        lane, group = ("/", "%") if is_column else ("%", "/")
-        by = per_block if is_column else lanes
+        sharing = self._shared_items(form, items)
+        start, step = (f"(gc_index){each}.x * {sharing.items}" for each in ("blockIdx", "gridDim"))
+        with self._writer.block(f"for (gc_index first = {start}; first < items; first += {step})"):
+            self._choose_item(form)
+            _GroupWriter(self._writer, self._emitter, sharing).statements(form.body)
+        return Geometry(self._name, ceildiv(items, sharing.items), sharing.threads)
+
+    def parts(self, form: Form, kernel: LoopKernel) -> Geometry:
+        """Neighbouring threads share a part of an item's folds, and store it as such."""
+        items, parts = product(extent for _, extent in form.loops), parts_of_folds(kernel)
+        sharing = self._shared_items(form, items)
+        across = ceildiv(items, sharing.items)
+        blocks = across * parts
+        with self._writer.block(f"for (gc_index work = blockIdx.x; work < {blocks}; work += gridDim.x)"):
+            self._writer.line(f"const gc_index first = work % {across} * {sharing.items}, part = work / {across};")
+            self._choose_item(form)
+            part = Symbol("part", parts)
+            self._emitter.bind(part, "part")
+            group = _GroupWriter(self._writer, self._emitter, sharing, parts)
+            folds = parted_folds(kernel)
+            group.statements(folds)
+            with self._writer.block("if (active && lane == 0)"):
+                for number, fold in enumerate(folds):
+                    value = self._emitter.value(Local(fold.name, fold.dtype))
+                    offset = self._emitter.dim(partial_offset(kernel, of_atom(part), number))
+                    self._writer.line(f"{SCRATCH}[{offset}] = {value};")
+        return Geometry(self._name, blocks, sharing.threads, partial_bytes(kernel))
+
+    def _shared_items(self, form: Form, items: Dim) -> _Sharing:
+        """Say which item of a block, and which lane of it, is the thread's."""
+        sharing = _choose_sharing(form, items)
+        self._writer.line(f"__shared__ __align__(16) unsigned char shared[{sharing.partials * _PARTIAL_BYTES}];")
+        lane, group = ("/", "%") if sharing.is_column else ("%", "/")
+        by = sharing.items if sharing.is_column else sharing.lanes
         self._writer.line(f"const int lane = threadIdx.x {lane} {by}, group = threadIdx.x {group} {by};")
         self._writer.line(f"const gc_index items = {self._emitter.dim(items)};")
-        start, step = (f"(gc_index){each}.x * {per_block}" for each in ("blockIdx", "gridDim"))
-        with self._writer.block(f"for (gc_index first = {start}; first < items; first += {step})"):
-            # Threads without an item repeat the last one and store nothing: barriers need them.
-            self._writer.line("const bool active = first + group < items;")
-            self._writer.line("const gc_index item = active ? first + group : items - 1;")
-            bind_number(self._emitter, form.loops, "item")
-            fold = f"gc_fold_column<{lanes}, {per_block}" if is_column else f"gc_fold_row<{lanes}"
-            _GroupWriter(self._writer, self._emitter, lanes, fold).statements(form.body)
-        return Geometry(self._name, ceildiv(items, per_block), threads)
+        return sharing
+
+    def _choose_item(self, form: Form) -> None:
+        # Threads without an item repeat the last one and store nothing: barriers need them.
+        self._writer.line("const bool active = first + group < items;")
+        self._writer.line("const gc_index item = active ? first + group : items - 1;")
+        bind_number(self._emitter, form.loops, "item")
 
     def walk(self, form: Form) -> Geometry:
         """One thread an item of the shared loops; the others in order."""
@@ -158,11 +186,38 @@ class _LoopWriter:
         return Geometry(self._name, ceildiv(items, threads), threads)
 
 
-class _GroupWriter:
-    """Statements of an item that the threads of a group share: lane 0 to lanes - 1."""
+@dataclass(frozen=True, slots=True)
+class _Sharing:
+    """A block has some items, each of which `lanes` threads share; neighbouring threads share one, or have one each."""
 
-    def __init__(self, writer: CudaWriter, emitter: CudaExpressions, lanes: int, fold: str) -> None:
-        self._writer, self._emitter, self._lanes, self._fold = writer, emitter, lanes, fold
+    lanes: int
+    items: int
+    is_column: bool
+
+    @property
+    def threads(self) -> int:
+        return self.lanes * self.items
+
+    @property
+    def partials(self) -> int:
+        """The partial results that meet in shared memory."""
+        return self.threads if self.is_column else max(1, self.threads // _WARP)
+
+    @property
+    def fold(self) -> str:
+        """The start of a call that merges the lanes' partial results."""
+        return f"gc_fold_column<{self.lanes}, {self.items}" if self.is_column else f"gc_fold_row<{self.lanes}"
+
+
+class _GroupWriter:
+    """Statements of an item that the threads of a group share: lane 0 to lanes - 1.
+
+    Where folds are in `parts`, those of the variable `part` are done.
+    """
+
+    def __init__(self, writer: CudaWriter, emitter: CudaExpressions, sharing: _Sharing, parts: int = 1) -> None:
+        self._writer, self._emitter, self._sharing, self._parts = writer, emitter, sharing, parts
+        self._lanes = sharing.lanes
         self._read: set[str] = set()
         self._written: set[str] = set()
 
@@ -189,11 +244,17 @@ class _GroupWriter:
     def _folded(self, s: Fold) -> None:
         fold = Folding(self._emitter, s)
         count = self._emitter.dim(product(extent for _, extent in s.loops))
-        number = self._writer.name("i")
-        with self._writer.block(f"for (gc_index {number} = lane; {number} < {count}; {number} += {self._lanes})"):
+        start, end, number = "lane", count, self._writer.name("i")
+        if self._parts > 1:
+            each = self._writer.constant("gc_index", f"({count} + {self._parts - 1}) / {self._parts}")
+            start = f"part * {each} + lane"
+            end = self._writer.constant(
+                "gc_index", f"part * {each} + {each} < {count} ? part * {each} + {each} : {count}"
+            )
+        with self._writer.block(f"for (gc_index {number} = {start}; {number} < {end}; {number} += {self._lanes})"):
             bind_number(self._emitter, s.loops, number)
             fold.step()
-        merged = self._writer.fresh(fold.kind, f"{self._fold}, {fold.combiner}>({fold.partial}, shared)")
+        merged = self._writer.fresh(fold.kind, f"{self._sharing.fold}, {fold.combiner}>({fold.partial}, shared)")
         fold.bind(merged)
 
     def _shared_for(self, s: For) -> None:
@@ -230,16 +291,21 @@ def _distance(load: Load, symbol: Symbol) -> Dim | None:
     return None if parts is None else parts[0]
 
 
+def _choose_sharing(form: Form, items: Dim) -> _Sharing:
+    if _is_column(form):
+        return _Sharing(_COLUMN_LANES, _WARP, True)
+    lanes = _row_lanes(form, items)
+    return _Sharing(lanes, max(1, THREADS // lanes), False)
+
+
 def _row_lanes(form: Form, items: Dim) -> int:
     """Return the threads of a group: as many as the longest row has work for."""
     counts = []
     for s in form.body:
         loops = s.loops if isinstance(s, Fold) else [(f.symbol, f.extent) for f in peel([s])[0]]
         counts.append(product(extent for _, extent in loops))
-    if items == 1:
-        return 1024
     longest = max((c if isinstance(c, int) else 1 << 30 for c in counts), default=1)
-    return 32 if longest <= 64 else 128 if longest <= 512 else 256
+    return 32 if longest <= 64 else 128 if longest <= 512 else 1024 if items == 1 else 256
 
 
 def _place(body: Sequence[Statement]) -> Dim | None:

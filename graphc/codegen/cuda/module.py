@@ -9,9 +9,10 @@ from pathlib import Path
 
 from graphc.codegen.cuda.contract import contract_parts, emit_contract_body
 from graphc.codegen.cuda.expression import CudaWriter
+from graphc.codegen.cuda.long_fold import merging_kernel, parted_folds
 from graphc.codegen.cuda.loops import emit_loop_body
 from graphc.codegen.cuda.math import STORAGE
-from graphc.codegen.cuda.split import SCRATCH, adding_kernel
+from graphc.codegen.cuda.split import adding_kernel
 from graphc.loopir import DeviceProgram, Geometry, Kernel, LoopKernel, Parameter, Place, Plan, has_epoch
 from graphc.symbolic import divide_exactly
 
@@ -35,16 +36,25 @@ def emit_cuda_kernel(
     takes a pointer for each parameter, one more where its geometry asks for scratch memory, and a 64-bit integer for
     each size.
     """
+    second: LoopKernel | None = None
     if isinstance(kernel, LoopKernel):
-        return _function(kernel, name, lambda w: emit_loop_body(kernel, name, w, is_aligned))
-    parts = contract_parts(kernel, precision)
-    scratch = (Parameter(SCRATCH, kernel.dtype, writable=True),) if parts > 1 else ()
-    text, geometries = _function(kernel, name, lambda w: emit_contract_body(kernel, name, w, precision), scratch)
-    if parts == 1:
+        second = merging_kernel(kernel) if parted_folds(kernel) else None
+    elif (parts := contract_parts(kernel, precision)) > 1:
+        second = adding_kernel(kernel, parts)
+    # What the second kernel has more is the scratch memory that the first one fills.
+    scratch = () if second is None else (replace(second.parameters[-1], writable=True),)
+    text, geometries = _function(kernel, name, lambda w: _emit_body(kernel, name, w, is_aligned, precision), scratch)
+    if second is None:
         return text, geometries
-    adding, last = adding_kernel(kernel, parts), f"{name}_added"
-    added, [geometry] = _function(adding, last, lambda w: emit_loop_body(adding, last, w, is_aligned))
-    return f"{text}\n{added}", (*geometries, replace(geometry, scratch=geometries[0].scratch))
+    last = f"{name}_last"
+    more, [geometry] = _function(second, last, lambda w: _emit_body(second, last, w, is_aligned, precision))
+    return f"{text}\n{more}", (*geometries, replace(geometry, scratch=geometries[0].scratch))
+
+
+def _emit_body(kernel: Kernel, name: str, writer: CudaWriter, is_aligned: bool, precision: str) -> Geometry:
+    if isinstance(kernel, LoopKernel):
+        return emit_loop_body(kernel, name, writer, is_aligned)
+    return emit_contract_body(kernel, name, writer, precision)
 
 
 def _function(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from graphc import dtypes, symbolic
@@ -29,7 +29,8 @@ class Start:
 class Binding:
     """The memory and the launches of a plan for some sizes.
 
-    `fixed` are the addresses of states and constants by buffer. Raises DeviceError where there is too little memory.
+    `fixed` are the addresses of states, constants and what is kept, by buffer. `preparation` are the launches that
+    compute the latter, `starts` the others. Raises DeviceError where there is too little memory.
     """
 
     def __init__(
@@ -47,7 +48,8 @@ class Binding:
         self._scratch = self._memory.address + total
         self.addresses = {name: self._memory.address + place for name, place in places.items()} | dict(fixed)
         self._itemsizes = {b.name: dtypes.itemsize(b.dtype) for b in plan.buffers}
-        self.starts = tuple(self._expanded(plan.steps, self.sizes))
+        self.preparation = tuple(self._expanded(plan.steps[: plan.prepared], self.sizes))
+        self.starts = tuple(self._expanded(plan.steps[plan.prepared :], self.sizes))
         self._replay: Callable[[], None] | None = None
         self._runs = 0
 
@@ -59,7 +61,7 @@ class Binding:
             if b.role == "temporary":
                 assert b.slot is not None
                 places[b.name] = symbolic.evaluate(b.slot, self.sizes)
-            elif b.role in ("input", "output", "kept"):
+            elif b.role in ("input", "output"):
                 places[b.name] = total
                 total += _aligned(symbolic.evaluate(b.size, self.sizes) * dtypes.itemsize(b.dtype))
         return places, total
@@ -101,9 +103,9 @@ class Binding:
 
         def launches() -> None:
             if around is None:
-                self._launch(kernels)
+                _launch(self.starts, kernels)
             else:
-                around(lambda: self._launch(kernels))
+                around(lambda: _launch(self.starts, kernels))
 
         self._runs += 1
         if self._replay is None and self._runs == 1:
@@ -113,9 +115,14 @@ class Binding:
             self._replay = self._device.capture(launches)
         self._replay()
 
-    def _launch(self, kernels: Kernels) -> None:
-        for s in self.starts:
-            kernels.launch(s.function, s.blocks, s.threads, s.arguments)
+    def prepare(self, kernels: Kernels) -> None:
+        """Compute what is kept."""
+        _launch(self.preparation, kernels)
+
+
+def _launch(starts: Iterable[Start], kernels: Kernels) -> None:
+    for s in starts:
+        kernels.launch(s.function, s.blocks, s.threads, s.arguments)
 
 
 def _aligned(count: int) -> int:

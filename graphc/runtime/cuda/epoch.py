@@ -97,6 +97,7 @@ class EpochRunner:
         sizes = request.sizes if rows == request.rows else bind_sizes(program.plan, shapes, program.name)
         places = "" if self._data is None else " ".join(str(memory.address) for memory in self._data)
         binding, kernels = program.bound(sizes, f"epoch {batch_size} {places}")
+        program.prepare_kept(binding, kernels)
         addresses = [binding.addresses[argument.buffer] for argument in program.plan.arguments]
         for array, address, is_gathered in zip(request.arrays, addresses, request.gathered):
             if not is_gathered:

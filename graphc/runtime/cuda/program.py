@@ -15,7 +15,7 @@ from graphc.runtime.cuda.binding import Binding
 from graphc.runtime.cuda.states import DeviceCopy
 from graphc.runtime.program import take_state_lock
 from graphc.runtime.protocol import Accelerator, Kernels, Memory
-from graphc.runtime.symbols import state_lock
+from graphc.runtime.symbols import state_lock, state_version
 from graphc.symbolic import Symbol
 
 # Sizes whose memory and graph are kept: a full and a last batch of training, and of two other calls.
@@ -54,7 +54,10 @@ class CudaProgram:
         self.single = single and len(plan.results) == 1
         self.code = NoSymbols()
         self._program, self._compiled = program, compiled
-        self._constants: dict[str, Memory] = {}
+        # What lives as long as the program: constants, and what is kept from call to call.
+        self._fixed: dict[str, Memory] = {}
+        # The version of the states that what is kept was computed from.
+        self._kept_version: int | None = None
         self._bindings: dict[tuple[object, ...], Binding] = {}
         self._written = {
             place.buffer
@@ -76,6 +79,7 @@ class CudaProgram:
         with state_lock():
             binding, kernels = self.bound(sizes)
             self.prepare_states()
+            self.prepare_kept(binding, kernels)
             for argument, array in zip(self.plan.arguments, converted):
                 self.device.copy_in(binding.addresses[argument.buffer], array)
             binding.run(kernels)
@@ -112,8 +116,15 @@ class CudaProgram:
         for copy in self._copies().values():
             copy.prepare()
 
+    def prepare_kept(self, binding: Binding, kernels: Kernels) -> None:
+        """Compute what is kept from call to call, where a state has changed since; the states are prepared."""
+        version = state_version().value
+        if binding.preparation and version != self._kept_version:
+            binding.prepare(kernels)
+            self._kept_version = version
+
     def _bind(self, sizes: Mapping[Symbol, int], states: Mapping[str, int]) -> Binding:
-        fixed = {**states, **{name: memory.address for name, memory in self._constant_memory().items()}}
+        fixed = {**states, **{name: memory.address for name, memory in self._fixed_memory().items()}}
         try:
             return Binding(self.plan, self._program, self.device, sizes, fixed)
         except DeviceError:
@@ -123,15 +134,20 @@ class CudaProgram:
             self._bindings.clear()
             return Binding(self.plan, self._program, self.device, sizes, fixed)
 
-    def _constant_memory(self) -> Mapping[str, Memory]:
+    def _fixed_memory(self) -> Mapping[str, Memory]:
         for b in self.plan.buffers:
-            if b.role == "constant" and b.name not in self._constants:
+            if b.name in self._fixed:
+                continue
+            if b.role == "kept":
+                assert isinstance(b.size, int)
+                self._fixed[b.name] = self.device.allocate(b.size * dtypes.itemsize(b.dtype))
+            elif b.role == "constant":
                 value = np.ascontiguousarray(b.value, dtypes.numpy_dtype(b.dtype))
                 memory = self.device.allocate(value.nbytes)
                 self.device.copy_in(memory.address, value)
                 self.device.wait()
-                self._constants[b.name] = memory
-        return self._constants
+                self._fixed[b.name] = memory
+        return self._fixed
 
     def finished(self) -> None:
         """Wait for the device and tell the states that were written."""

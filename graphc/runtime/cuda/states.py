@@ -45,7 +45,11 @@ class DeviceCopy:
         """Take notice that a program has written the copy. Programs of the CPU see it at once."""
         self._is_ahead = True
         state = self._state()
-        if state is not None and state.is_shared:
+        if state is None:
+            return
+        # What programs keep was computed from the value before.
+        state.version.value += 1
+        if state.is_shared:
             self.fetch()
 
     def fetch(self) -> None:
@@ -54,7 +58,6 @@ class DeviceCopy:
         if self._is_ahead and state is not None:
             self.device.copy_out(state.storage, self.address)
             self.device.wait()
-            state.version.value += 1
             self._is_ahead = False
 
     def replaced(self) -> None:
