@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from graphc import symbolic
+from graphc.codegen.llvm.contraction.kernel import row_grain, row_height
 from graphc.loopir import (
     Call,
     ContractKernel,
@@ -100,10 +102,25 @@ def test_nothing_beyond_the_operands_is_read(columns: int) -> None:
         np.testing.assert_allclose(arrays["result"], expected["result"], rtol=1e-4, atol=1e-5)
 
 
-def test_rows_do_not_depend_on_how_many_others_there_are() -> None:
-    kernel = gates(1, 48, 70, 4, True, True, "float32")
-    compiled = Compiled(kernel, TARGETS["host"])
-    many = memory(25, 48, 70, 4, "float32")
-    whole = compiled.run(many, {Symbol("rows"): 25}, 1)["result"]
-    some = {**many, "left": many["left"][: 24 * 70]}
-    assert np.array_equal(compiled.run(some, {Symbol("rows"): 24}, 1)["result"][: 24 * 48], whole[: 24 * 48])
+@pytest.mark.parametrize("parts", [1, 2, 3, 4])
+@pytest.mark.parametrize("target", TARGETS)
+def test_rows_cut_at_a_multiple_of_the_grain_have_the_bits_of_the_whole(target: str, parts: int) -> None:
+    columns, depth, symbol = 48, 70, Symbol("rows")
+    kernel = gates(1, columns, depth, parts, True, True, "float32")
+    compiled, grain = Compiled(kernel, TARGETS[target]), row_grain(kernel, TARGETS[target])
+    assert grain <= row_height(kernel, TARGETS[target])
+    for rows in (7, 25, 32):
+        whole = memory(rows, columns, depth, parts, "float32")
+        expected = compiled.run(whole, {symbol: rows}, 1)["result"]
+        for cut in range(grain, rows, grain):
+            for first, count in ((0, cut), (cut, rows - cut)):
+                part = {**whole, "left": whole["left"][first * depth :][: count * depth].copy()}
+                got = compiled.run(part, {symbol: count}, 1)["result"][: count * columns]
+                assert np.array_equal(got, expected[first * columns :][: count * columns])
+
+
+def test_two_threads_share_the_rows_of_four_gates_evenly() -> None:
+    """A tile holds six rows of four sums; by sixes, two threads would have 18 and 14 of 32 rows."""
+    kernel, target = gates(1, 128, 128, 4, True, True, "float32"), replace(host_target(), lanes=16, registers=32)
+    assert row_height(kernel, target) == 6
+    assert 16 % row_grain(kernel, target) == 0

@@ -187,12 +187,18 @@ def test_temporaries_of_a_step_do_not_overlap_what_goes_on() -> None:
     check(Graph((x, a), (finals[0] * 2.0, ops.sum(finals[0]))), [normal(5, 8, 64) * 0.1, normal(8, 64) * 0.1])
 
 
-@pytest.mark.parametrize("rows", [1, 64])
-def test_bits_do_not_depend_on_the_threads(rows: int) -> None:
-    x, a, w = placeholder((None, None, 128)), placeholder((None, 128)), placeholder((128, 128))
-    finals, stacked = graphc.scan(lambda e, a, w: (ops.tanh(a @ w + e), a), [x], [a], [w])
+@pytest.mark.parametrize("rows", [1, 33, 64])
+@pytest.mark.parametrize("gates", [1, 3, 4])
+def test_bits_do_not_depend_on_the_threads(rows: int, gates: int) -> None:
+    x, a, w = placeholder((None, None, 128)), placeholder((None, 128)), placeholder((128, gates * 128))
+
+    def step(e: Node, a: Node, w: Node) -> tuple[Node, Node]:
+        z = a @ w
+        return ops.tanh(sum((z[:, i * 128 : (i + 1) * 128] for i in range(gates)), e)), a
+
+    finals, stacked = graphc.scan(step, [x], [a], [w])
     f = graphc.function([x, a, w], [*finals, *stacked])
-    arrays = [normal(30, rows, 128), normal(rows, 128), normal(128, 128) * 0.1]
+    arrays = [normal(30, rows, 128), normal(rows, 128), normal(128, gates * 128) * (0.1 / gates)]
     results, usual = [], runtime.threads()
     for threads in (1, 2, 3):
         graphc.set_threads(threads)

@@ -12,7 +12,7 @@ from math import lcm
 
 from graphc.codegen.llvm.builder import FunctionBuilder, Operand
 from graphc.codegen.llvm.clock import Stopwatch
-from graphc.codegen.llvm.contraction.kernel import row_grain
+from graphc.codegen.llvm.contraction.kernel import row_grain, row_height
 from graphc.codegen.llvm.convert import STORAGE
 from graphc.codegen.llvm.cost import PlannedLaunch, PlannedLoop, PlannedStep
 from graphc.codegen.llvm.flush import flushing
@@ -133,11 +133,13 @@ class Runner:
     def _rows_apart(self, planned: PlannedLoop, size: Symbol, team: tuple[str, str], since: _Since) -> _Since:
         """Emit a loop of which each thread runs all iterations for some rows, where there are rows for all threads."""
         f, (thread, threads) = self._builder, team
-        grain = lcm(*(row_grain(k, self._target) for k in _contractions(planned.loop)))
+        contractions = list(_contractions(planned.loop))
+        grain = lcm(*(row_grain(k, self._target) for k in contractions))
+        height = max((row_height(k, self._target) for k in contractions), default=1)
         rows = self._symbols[size]
-        parts = f.divide(f.add(rows, grain - 1), grain)
+        parts, panels = (f.divide(f.add(rows, part - 1), part) for part in (grain, max(grain, height)))
         cost = f.add(0, emit_dim(f, planned.cost, self._symbols))
-        apart = f.value(f"and i1 {f.compare('sge', parts, threads)}, {f.compare('sge', cost, PARALLEL_LAUNCH)}")
+        apart = f.value(f"and i1 {f.compare('sge', panels, threads)}, {f.compare('sge', cost, PARALLEL_LAUNCH)}")
         split = f.value(f"or i1 {apart}, {self._is_split(planned)}")
         self._barrier(self._select(split, since.ran, self._select(since.ran, since.split, "false")))
         with f.when(apart):

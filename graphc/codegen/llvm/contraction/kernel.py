@@ -10,6 +10,7 @@ better; no thread waits for another.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
 
 from graphc.codegen.llvm.builder import FunctionText, Operand
 from graphc.codegen.llvm.contraction.micro_kernel import TileShape, emit_dots
@@ -37,7 +38,20 @@ def contract_scratch_bytes(kernel: ContractKernel, target: Target) -> int:
 
 
 def row_grain(kernel: ContractKernel, target: Target) -> int:
-    """Return of how many rows a part must start at a multiple, so that all bits are those of the whole."""
+    """Return of how many rows a part must start at a multiple, so that all bits are those of the whole.
+
+    Tiles whose accumulators take the whole depth in order give the same bits. The rows that those leave over, at the
+    end, go through tiles of several chains or through dot products, and must be left over by the last part alone.
+    """
+    blocking = describe_problem(kernel, target).blocking
+    tiles = [tile for tile in (blocking.tile, *blocking.rest) if tile is not None]
+    heights = [tile.rows for tile in takewhile(lambda tile: tile.chains == 1, tiles)]
+    grain = min(heights, default=1)
+    return grain if all(height % grain == 0 for height in heights) else max(heights)
+
+
+def row_height(kernel: ContractKernel, target: Target) -> int:
+    """Return how many rows make a part worth having: those of the tile that most rows go through."""
     tile = describe_problem(kernel, target).blocking.tile
     return 1 if tile is None else tile.rows
 
