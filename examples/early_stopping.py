@@ -1,8 +1,10 @@
 """Stop when validation gets no better, keep the best weights on the way, and draw the curves of the training.
 
-    python examples/early_stopping.py [CURVES.svg]
+    python examples/early_stopping.py [DATA [CURVES.svg]]
 
 A large network on few samples: it learns them by heart, and the loss on the others rises again.
+
+DATA is MNIST, as for mnist_mlp.py; without it, the digits that come with graphc are taken.
 """
 
 import sys
@@ -36,12 +38,13 @@ def curves(history, width=480, height=240, margin=30):
     return "\n".join([f'{head} font-size="12">', *lines, "</svg>\n"])
 
 
-def main(picture="curves.svg"):
+def main(data=None, picture="curves.svg"):
     np.random.seed(3)
-    (x_train, y_train), (x_test, y_test) = example_data.images()
+    (x_train, y_train), (x_test, y_test) = example_data.images(data)
     x_few, y_few = x_train[:150], y_train[:150]
 
-    model = Sequential([Flatten(input_shape=(8, 8, 1)), Dense(256, activation="relu"), Dense(10, activation="softmax")])
+    layers = [Flatten(input_shape=x_few.shape[1:]), Dense(256, activation="relu"), Dense(10, activation="softmax")]
+    model = Sequential(layers)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     with tempfile.TemporaryDirectory() as folder:
         best = str(Path(folder) / "best.h5")

@@ -1,14 +1,18 @@
-"""Data of the examples that are run without real data: the digits of the package, made-up texts and houses."""
+"""Data of the examples: MNIST where a file of it is given, else the digits of the package; made-up texts and houses."""
 
 import numpy as np
 
-from graphc.keras.datasets import digits
+from graphc.keras.datasets import digits, mnist
 
 
-def images():
-    """Return ((x, y), (x, y)): handwritten digits as images of 8 by 8 from 0 to 1, (n, 8, 8, 1), and their classes."""
-    (x_train, y_train), (x_test, y_test) = digits.load_data()
-    x_train, x_test = (x.reshape(-1, 8, 8, 1).astype("float32") / 16 for x in (x_train, x_test))
+def images(data=None):
+    """Return ((x, y), (x, y)): handwritten digits, (n, rows, columns, 1) of pixels from 0 to 1, and their classes.
+
+    `data` is Keras's mnist.npz or a folder with the four .gz files as published; None: the package's, of 8 by 8 pixels.
+    """
+    (x_train, y_train), (x_test, y_test) = mnist.load_data(data) if data else digits.load_data()
+    largest = 255 if data else 16
+    x_train, x_test = (x[..., np.newaxis].astype("float32") / largest for x in (x_train, x_test))
     return (x_train, y_train), (x_test, y_test)
 
 

@@ -1,8 +1,10 @@
 """Networks that are no chains: an Inception module, a residual connection, and one network that sees two images.
 
-    python examples/inception_residual.py
+    python examples/inception_residual.py [DATA]
 
 The last one says whether two images show the same digit.
+
+DATA is MNIST, as for mnist_mlp.py; without it, the digits that come with graphc are taken.
 """
 
 import sys
@@ -30,23 +32,23 @@ def residual(x):
     return add([x, Conv2D(32, 3, padding="same", activation="relu")(x)])
 
 
-def classifier():
-    image = Input((8, 8, 1))
+def classifier(input_shape):
+    image = Input(input_shape)
     x = MaxPooling2D(2)(residual(inception(image)))
     return Model(image, Dense(10, activation="softmax")(Flatten()(x)))
 
 
-def vision():
+def vision(input_shape):
     """A network from an image to what it shows, to be called on several images."""
-    image = Input((8, 8, 1))
+    image = Input(input_shape)
     x = Conv2D(16, 3, activation="relu")(image)
     x = MaxPooling2D(2)(x)
     return Model(image, Dense(32, activation="relu")(Flatten()(x)), name="vision")
 
 
-def comparer():
+def comparer(input_shape):
     """Both images go through one network with one set of weights."""
-    first, second, see = Input((8, 8, 1)), Input((8, 8, 1)), vision()
+    first, second, see = Input(input_shape), Input(input_shape), vision(input_shape)
     both = concatenate([see(first), see(second)])
     return Model([first, second], Dense(1, activation="sigmoid")(Dense(32, activation="relu")(both)))
 
@@ -60,19 +62,20 @@ def pairs(x, y, count):
     return [x[first], x[second]], (y[first] == y[second]).astype("float32")
 
 
-def main():
+def main(data=None):
     np.random.seed(4)
-    (x_train, y_train), (x_test, y_test) = example_data.images()
+    (x_train, y_train), (x_test, y_test) = example_data.images(data)
+    epochs = 1 if data else 8
 
-    model = classifier()
+    model = classifier(x_train.shape[1:])
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x_train, y_train, epochs=8, verbose=0)
+    model.fit(x_train, y_train, epochs=epochs, verbose=0)
     _, digit = model.evaluate(x_test, y_test, verbose=0)
     print(f"Inception module and residual connection: test accuracy {digit:.4f}")
 
-    model = comparer()
+    model = comparer(x_train.shape[1:])
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    model.fit(*pairs(x_train, y_train, 6000), epochs=8, batch_size=64, verbose=0)
+    model.fit(*pairs(x_train, y_train, 30000 if data else 6000), epochs=epochs, batch_size=64, verbose=0)
     _, same = model.evaluate(*pairs(x_test, y_test, 1000), verbose=0)
     print(f"the same digit or not, by shared vision: test accuracy {same:.4f}")
     if digit < 0.93 or same < 0.8:
@@ -80,4 +83,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,6 +1,8 @@
 """What a hidden layer says, asked in three ways: a shorter model, a function, a model of several outputs.
 
-python examples/intermediate_outputs.py
+    python examples/intermediate_outputs.py [DATA]
+
+DATA is MNIST, as for mnist_mlp.py; without it, the digits that come with graphc are taken.
 """
 
 import sys
@@ -13,20 +15,20 @@ from graphc.keras.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooli
 from graphc.keras.models import Model
 
 
-def build_model():
-    image = Input((8, 8, 1))
+def build_model(input_shape):
+    image = Input(input_shape)
     x = Conv2D(8, 3, activation="relu", name="filters")(image)
     x = MaxPooling2D(2)(x)
     x = Dropout(0.25)(Flatten()(x))
     return Model(image, Dense(10, activation="softmax", name="classes")(x))
 
 
-def main():
+def main(data=None):
     np.random.seed(1)
-    (x_train, y_train), (x_test, _) = example_data.images()
-    model = build_model()
+    (x_train, y_train), (x_test, _) = example_data.images(data)
+    model = build_model(x_train.shape[1:])
     model.compile("adam", "sparse_categorical_crossentropy")
-    model.fit(x_train, y_train, epochs=5, verbose=0)
+    model.fit(x_train, y_train, epochs=1 if data else 5, verbose=0)
     filters = model.get_layer("filters").output
 
     # A model that ends earlier shares its layers with the whole one.
@@ -46,4 +48,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -11,7 +11,6 @@ import sys
 import example_data
 import numpy as np
 
-from graphc.keras.datasets import mnist
 from graphc.keras.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from graphc.keras.models import Sequential
 from graphc.keras.utils import to_categorical
@@ -32,19 +31,10 @@ def build_model(input_shape=(28, 28, 1)):
     return model
 
 
-def load(data):
-    """Return ((x, y), (x, y)): images (n, rows, columns, 1) of pixels from 0 to 1, and classes."""
-    if data is None:
-        return example_data.images()
-    (x_train, y_train), (x_test, y_test) = mnist.load_data(data)
-    x_train, x_test = (x[..., np.newaxis].astype("float32") / 255 for x in (x_train, x_test))
-    return (x_train, y_train), (x_test, y_test)
-
-
 def main(data=None, epochs=12):
     """Train and report the accuracy on the test images."""
     np.random.seed(1)
-    (x_train, y_train), (x_test, y_test) = load(data)
+    (x_train, y_train), (x_test, y_test) = example_data.images(data)
     y_train, y_test = to_categorical(y_train, 10), to_categorical(y_test, 10)
     model = build_model(x_train.shape[1:])
     model.fit(x_train, y_train, batch_size=128, epochs=int(epochs), validation_data=(x_test, y_test))

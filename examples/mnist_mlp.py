@@ -11,25 +11,15 @@ import sys
 import example_data
 import numpy as np
 
-from graphc.keras.datasets import mnist
 from graphc.keras.layers import Dense
 from graphc.keras.models import Sequential
 from graphc.keras.utils import to_categorical
 
 
-def load(data):
-    """Return ((x, y), (x, y)): pixels from 0 to 1 in rows, and classes."""
-    if data is None:
-        (x_train, y_train), (x_test, y_test) = example_data.images()
-    else:
-        (x_train, y_train), (x_test, y_test) = mnist.load_data(data)
-        x_train, x_test = x_train.astype("float32") / 255, x_test.astype("float32") / 255
-    return (x_train.reshape(len(x_train), -1), y_train), (x_test.reshape(len(x_test), -1), y_test)
-
-
 def main(data=None, epochs=5):
     np.random.seed(1337)
-    (x_train, y_train), (x_test, y_test) = load(data)
+    (x_train, y_train), (x_test, y_test) = example_data.images(data)
+    x_train, x_test = (x.reshape(len(x), -1) for x in (x_train, x_test))
 
     model = Sequential()
     model.add(Dense(512, activation="relu", input_shape=x_train.shape[1:]))

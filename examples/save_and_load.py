@@ -1,6 +1,8 @@
 """Keep a model: whole, its weights by layer name, its architecture as JSON; and go on training where it stopped.
 
-python examples/save_and_load.py
+    python examples/save_and_load.py [DATA]
+
+DATA is MNIST, as for mnist_mlp.py; without it, the digits that come with graphc are taken.
 """
 
 import sys
@@ -14,9 +16,9 @@ from graphc.keras.layers import Dense, Dropout, Flatten
 from graphc.keras.models import Sequential, load_model, model_from_json
 
 
-def build_model(name, classes):
+def build_model(name, input_shape, classes):
     model = Sequential(name=name)
-    model.add(Flatten(input_shape=(8, 8, 1)))
+    model.add(Flatten(input_shape=input_shape))
     model.add(Dense(64, activation="relu", name="hidden"))
     model.add(Dropout(0.2))
     model.add(Dense(classes, activation="softmax", name=f"top{classes}"))
@@ -24,11 +26,12 @@ def build_model(name, classes):
     return model
 
 
-def main():
+def main(data=None):
     np.random.seed(1)
-    (x_train, y_train), (x_test, y_test) = example_data.images()
-    model = build_model("digits", 10)
-    model.fit(x_train, y_train, epochs=10, verbose=0)
+    (x_train, y_train), (x_test, y_test) = example_data.images(data)
+    epochs = 1 if data else 10
+    model = build_model("digits", x_train.shape[1:], 10)
+    model.fit(x_train, y_train, epochs=epochs, verbose=0)
     expected = model.predict(x_test)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +50,7 @@ def main():
         same.append(np.array_equal(apart.predict(x_test), expected))
 
         # The layers of another model that have the same names, here all but the last.
-        parity = build_model("parity", 2)
+        parity = build_model("parity", x_train.shape[1:], 2)
         parity.load_weights(path / "weights.h5", by_name=True)
         pairs = zip(parity.get_layer("hidden").get_weights(), model.get_layer("hidden").get_weights())
         same += [np.array_equal(*pair) for pair in pairs]
@@ -63,4 +66,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

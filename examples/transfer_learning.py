@@ -1,8 +1,10 @@
 """Use what a network has learnt for another question: frozen layers, then frozen layers whose outputs are kept.
 
-    python examples/transfer_learning.py
+    python examples/transfer_learning.py [DATA]
 
 A network learns the digits 0 to 4. Its filters stay as they are, and a new top learns 5 to 9, from few samples.
+
+DATA is MNIST, as for mnist_mlp.py; without it, the digits that come with graphc are taken.
 """
 
 import sys
@@ -29,21 +31,21 @@ def new_top(**arguments):
     return [Dense(32, activation="relu", **arguments), Dropout(0.3), Dense(5), Activation("softmax")]
 
 
-def main():
+def main(data=None):
     np.random.seed(5)
-    train, test = example_data.images()
+    train, test = example_data.images(data)
     (x_low, y_low), (x_high, y_high) = split(*train)
     (x_low_test, y_low_test), (x_test, y_test) = split(*test)
     x_few, y_few = x_high[:400], y_high[:400]
 
     features = [
-        Conv2D(16, 3, activation="relu", input_shape=(8, 8, 1)),
+        Conv2D(16, 3, activation="relu", input_shape=x_low.shape[1:]),
         Conv2D(16, 3, activation="relu"),
         MaxPooling2D(2),
         Flatten(),
     ]
     model = compiled(Sequential(features + new_top()))
-    model.fit(x_low, y_low, epochs=10, verbose=0)
+    model.fit(x_low, y_low, epochs=1 if data else 10, verbose=0)
     _, first = model.evaluate(x_low_test, y_low_test, verbose=0)
     print(f"0 to 4: test accuracy {first:.4f}")
 
@@ -72,4 +74,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -16,6 +17,7 @@ import pytest
 
 from graphc import config, ops
 from graphc.cli import main
+from graphc.cli.parser import command_parser
 from tests.transcript import FENCE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,6 +82,21 @@ def test_a_page_that_says_something_else_is_noticed(text: str, tmp_path: Path) -
 def test_other_python_parses(page: Path) -> None:
     for text in blocks(page, "python"):
         assert ast.parse(text).body
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The commands of the page's `sh` blocks, without variables and comments."""
+    lines = [line for text in blocks(page, "sh") for line in text.splitlines()]
+    return [[w for w in shlex.split(line, comments=True) if not re.match(r"\w+=", w)] for line in lines]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=name)
+def test_commands_of_a_page_can_be_given(page: Path) -> None:
+    for program, *arguments in commands(page):
+        if program == "graphc" or arguments[:2] == ["-m", "graphc"]:
+            command_parser().parse_args(arguments[0 if program == "graphc" else 2 :])
+        elif program == "python" and "/" in arguments[0]:
+            assert (ROOT / arguments[0]).exists(), arguments
 
 
 def test_the_pages_with_examples_are_found() -> None:

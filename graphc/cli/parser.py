@@ -23,7 +23,8 @@ _TARGET = (
 )
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line; a parsed command has its `action`, to be called with itself."""
     parser = argparse.ArgumentParser(
         prog="graphc",
         description="A compiler for neural-network graphs: Keras 2 layers in, native code out.",
@@ -122,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status: 0 done, 1 failed, 2 wrongly called; a script's own for `run`."""
-    given = _parser().parse_args(arguments)
+    given = command_parser().parse_args(arguments)
     try:
         return int(given.action(given))
     except CommandError as error:
