@@ -118,6 +118,15 @@ CASES: dict[str, Case] = {
             )
         ),
         Case(
+            "layouts",
+            "the same networks on images that are channels last, and channels first",
+            ("MNIST CNN step", "ResNet50, batch 1", "ResNet50, batch 8"),
+            ("graphc", "graphc channels_first"),
+            "call",
+            tolerance=3e-3,
+            turn=1.0,
+        ),
+        Case(
             "lstm_stack",
             "training three LSTM layers of 32 units, softmax of 10, on 64 sequences of 8 x 16: RMSprop",
             ("step on arrays",),

@@ -18,11 +18,15 @@ from graphc import keras
 
 
 def model_of(case: str, quick: bool) -> Any:
-    """Return the model with its weights: small numbers of the size that keeps signals as they are."""
+    """Return the model with its weights: small numbers of the size that keeps signals as they are.
+
+    Its images are in the order of axes that Keras is set to.
+    """
     name, size = APPLICATIONS[case]
-    options: dict[str, Any] = {"classes": 10, "input_shape": (96, 96, 3)} if quick else {"input_shape": (size, size, 3)}
-    if quick and case == "mobilenet":
-        options["input_shape"] = (128, 128, 3)
+    if quick:
+        size = 128 if case == "mobilenet" else 96
+    options: dict[str, Any] = {"classes": 10} if quick else {}
+    options["input_shape"] = ordered((size, size, 3))
     model = getattr(keras.applications, name)(weights=None, **options)
     random = np.random.default_rng(7)
     for layer in model.layers:
@@ -30,6 +34,12 @@ def model_of(case: str, quick: bool) -> Any:
         if weights:
             layer.set_weights(weights)
     return model
+
+
+def ordered(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a row (an image: channels last) in the order of axes that Keras is set to."""
+    is_first = len(shape) == 3 and keras.backend.image_data_format() == "channels_first"
+    return (shape[-1], *shape[:-1]) if is_first else shape
 
 
 def _weight(random: np.random.Generator, shape: tuple[int, ...], name: str) -> Array:

@@ -35,7 +35,7 @@ from peers import IMPORTED, recurrent_keras_like
 def model_of(network: Network) -> Any:
     """Return the model with its weights, compiled."""
     activations = ["relu"] * (len(network.widths) - 2) + ["softmax" if network.is_classifier else None]
-    model = keras.models.Sequential([InputLayer(network.input_shape)])
+    model = keras.models.Sequential([InputLayer(image_models.ordered(network.input_shape))])
     for block in network.blocks:
         for channels in block:
             model.add(Conv2D(channels, 3, activation="relu"))
@@ -132,6 +132,26 @@ def _infer_images(case: str, variant: str, quick: bool) -> Entry:
     return Entry(check, figures)
 
 
+def _layouts(variant: str, quick: bool) -> Entry:
+    K.set_image_data_format(variant or "channels_last")
+    network = NETWORKS["mnist_cnn_step"](quick)
+    trained, first = model_of(network), [_turned(array) for array in network.first_batch()]
+    check = [float(trained.train_on_batch(*first)) for _ in range(CHECKED_STEPS)]
+    timed = {"MNIST CNN step": Timed("model.train_on_batch(*first)", {"model": trained, "first": first})}
+    model = image_models.model_of("resnet50", quick)
+    for figure, batch in image_networks.batches(quick).items():
+        images = _turned(image_networks.images_of(model.input_shape[2], batch))
+        check += sample(model.predict_on_batch(images))
+        timed[f"ResNet50, {figure}"] = Timed("model.predict_on_batch(x)", {"model": model, "x": images})
+    return Entry(check, timed)
+
+
+def _turned(array: Any) -> Any:
+    """Return images (channels last) in the order of axes that Keras is set to; other arrays as they are."""
+    is_turned = array.ndim == 4 and K.image_data_format() == "channels_first"
+    return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if is_turned else array
+
+
 def _recurrent(case: str, variant: str, quick: bool) -> Entry:
     network = RECURRENT[case](quick)
     rmsprop = keras.optimizers.RMSprop(lr=LEARNING_RATE, rho=RHO, epsilon=EPSILON)
@@ -148,7 +168,8 @@ def _recurrent(case: str, variant: str, quick: bool) -> Entry:
 def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
     """Return the entry of a case.
 
-    Variants: native and executable (compiled functions), function (K.function), fast (convolutions).
+    Variants: native and executable (compiled functions), function (K.function), fast (convolutions), channels_first
+    (images).
     """
     if case == "import_time":
         return import_entry(IMPORTED.get(("graphc", variant), "graphc"))
@@ -158,6 +179,8 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return _elementwise(quick)
     if case == "sequence_fit":
         return _train_on_batches(variant, quick)
+    if case == "layouts":
+        return _layouts(variant, quick)
     if case in RECURRENT:
         return _recurrent(case, variant, quick)
     if case in image_networks.APPLICATIONS:

@@ -60,7 +60,11 @@ class KernelReport:
 
 @dataclass(frozen=True, slots=True)
 class ProgramReport:
-    """A program. `arena` is the peak of temporary bytes; `moved` are the ops that only move data into another order."""
+    """A program.
+
+    `arena` is the peak of temporary bytes. `moved` are the ops that only move data into another order, each with the
+    launch that does it and the bytes that this reads and writes.
+    """
 
     name: str
     kernels: tuple[KernelReport, ...]
@@ -86,7 +90,12 @@ def describe_program(name: str, plan: Plan, code: CodeReport, reports: Sequence[
             )
         )  # fmt: skip
     total = sum((count_operations(launch.kernel) for launch in plan.launches), start=0)
-    moved = tuple(str(o) for launch in plan.launches for o in launch.origin if o.op in ("transpose", "copy"))
+    moved = tuple(
+        f"{o}: launch {position}, {launch.bytes} bytes"
+        for position, launch in enumerate(plan.launches)
+        for o in launch.origin
+        if o.op in ("transpose", "copy")
+    )
     return ProgramReport(
         name, tuple(kernels), len({launch.kernel for launch in plan.launches}),
         dict(sorted(Counter(b.role for b in plan.buffers).items())), str(plan.arena), str(total), moved, code,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import numpy as np
@@ -222,6 +223,20 @@ def test_wrong_old_spellings() -> None:
         layers.ZeroPadding2D({"side_pad": 1})
     with pytest.raises(TypeError, match="at most 3 positional"):
         layers.Convolution2D(4, 3, 2, 1)
+
+
+def test_images_are_turned_at_the_edges_alone_and_the_report_tells_what_that_costs() -> None:
+    """The first convolution reads images as they lie; what the last one gives is turned once."""
+    source = Input((3, 11, 13))
+    options: dict[str, Any] = {"data_format": "channels_first", "padding": "same"}
+    x = layers.Conv2D(8, 3, **options)(source)
+    x = layers.Activation("relu")(layers.BatchNormalization(axis=1)(x))
+    x = layers.MaxPooling2D(2, **options)(layers.SeparableConv2D(6, 3, **options)(x))
+    x = layers.Add()([x, layers.Conv2D(6, 1, **options)(x)])
+    report = K.function([source], [layers.Conv2D(5, 2, **options)(x)]).executable().report()
+    turns = [line for line in report.splitlines() if line.startswith("only moved: transpose")]
+    assert len(turns) == 1
+    assert re.search(r"float32\[.*, 5, 6, 7\]  layer 'conv2d_\d+', .*: launch \d+, 1680\*.* bytes$", turns[0])
 
 
 def test_every_layer_has_a_contract() -> None:
