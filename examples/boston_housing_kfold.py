@@ -2,7 +2,7 @@
 
     python examples/boston_housing_kfold.py [DATA [EPOCHS]]
 
-DATA is Keras's boston_housing.npz; without it, made-up prices are learnt.
+DATA is Keras's boston_housing.npz or its folder; without it, made-up prices are learnt.
 """
 
 import sys

@@ -2,7 +2,7 @@
 
     python examples/imdb_lstm.py [DATA [EPOCHS]]
 
-DATA is Keras's imdb.npz; without it, made-up reviews are learnt. 2 epochs on it give 0.82 and more.
+DATA is Keras's imdb.npz or its folder; without it, made-up reviews are learnt. 2 epochs on it give 0.82 and more.
 """
 
 import sys

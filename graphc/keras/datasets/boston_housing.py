@@ -24,9 +24,9 @@ def load_data(
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Return (x_train, y_train), (x_test, y_test), float64: figures (n, 13), prices in 1000 dollars (n,).
 
-    `path` is Keras's `boston_housing.npz`; a name that is not there is looked for in Keras's cache, then downloaded to
-    it. The rows are shuffled with `seed` (which sets NumPy's global generator, as Keras does), and the last
-    `test_split` of them are the test data. Raises DataFileError where there is no file.
+    `path` is Keras's `boston_housing.npz` or its folder; a name that is not there is looked for in Keras's cache, then
+    downloaded to it. The rows are shuffled with `seed` (which sets NumPy's global generator, as Keras does), and the
+    last `test_split` of them are the test data. Raises DataFileError where there is no file.
     """
     if not 0 <= test_split < 1:
         raise GraphcError(located(f"test_split must be in [0, 1), got {test_split}"))

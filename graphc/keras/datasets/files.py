@@ -45,11 +45,15 @@ class Source:
 def find_file(path: str | Path, source: Source, folder: str = "datasets") -> Path:
     """Return `path` if it is there, else that name in Keras's cache, where it is downloaded to if it is not there.
 
-    What is downloaded must have the source's hash. A file that is there is taken as it is, except that a pickled one in
-    the cache with another hash is downloaded again. `folder` is that of the cache. Raises DataFileError where the file
-    is not there and cannot be downloaded.
+    A folder that holds the file under the name it has on the network stands for the file. What is downloaded must have
+    the source's hash. A file that is there is taken as it is, except that a pickled one in the cache with another hash
+    is downloaded again. `folder` is that of the cache. Raises DataFileError where the file is not there and cannot be
+    downloaded.
     """
     given, cached = Path(path).expanduser(), cache_folder() / folder / path
+    within = given / source.origin.rsplit("/", 1)[-1]
+    if within.is_file() and not source.is_archive:
+        return within
     if given.exists():
         return given
     if cached.exists() and not (source.is_pickled and not validate_file(cached, source.file_hash)):

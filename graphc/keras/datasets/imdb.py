@@ -38,9 +38,9 @@ def load_data(
     Only reviews shorter than `maxlen` are kept; as in Keras, the training data are then the first 25,000 of all that
     are left. Each part is shuffled; `seed` sets NumPy's global generator.
 
-    `path` is Keras's `imdb.npz`; a name that is not there is looked for in Keras's cache, then downloaded to it. It
-    holds pickled objects, so it is read only with the right sha256. Raises DataFileError (a FileNotFoundError) where
-    there is none, ChecksumError for another file, ValueError where `maxlen` leaves nothing.
+    `path` is Keras's `imdb.npz` or its folder; a name that is not there is looked for in Keras's cache, then downloaded
+    to it. It holds pickled objects, so it is read only with the right sha256. Raises DataFileError (a
+    FileNotFoundError) where there is none, ChecksumError for another file, ValueError where `maxlen` leaves nothing.
     """
     num_words = renamed_num_words(num_words, kwargs)
     data = read_pickled(path, _SOURCE)

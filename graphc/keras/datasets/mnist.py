@@ -21,9 +21,9 @@ _SOURCE = Source(
 def load_data(path: str | Path = "mnist.npz") -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Return (x_train, y_train), (x_test, y_test), uint8: images (n, 28, 28), labels (n,).
 
-    `path` is Keras's `mnist.npz`, or a directory of the four idx files as published (`.gz` or unpacked); a name that is
-    not there is looked for in Keras's cache, then downloaded to it. Raises DataFileError (a FileNotFoundError) where
-    there is none, GraphcError for a file of another format.
+    `path` is Keras's `mnist.npz`, its folder, or a folder of the four idx files as published (`.gz` or unpacked); a
+    name that is not there is looked for in Keras's cache, then downloaded to it. Raises DataFileError (a
+    FileNotFoundError) where there is none, GraphcError for a file of another format.
     """
     found = find_file(path, _SOURCE)
     if found.is_dir():

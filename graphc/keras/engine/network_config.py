@@ -89,7 +89,15 @@ def _call_to_config(node: Any, kept: Mapping[str, int]) -> list[list[Any]]:
 def tensors_from_config(
     config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
 ) -> tuple[list[Any], list[Any]]:
-    """Make the layers of a config, call them as it says, and return the network's (inputs, outputs)."""
+    """Make the layers of a config, call them as it says, and return the network's (inputs, outputs).
+
+    Raises GraphError for a config that is not a network's.
+    """
+    missing = [key for key in ("layers", "input_layers", "output_layers") if key not in config]
+    if missing:
+        raise GraphError(
+            located(f"A network's config lacks {missing}; `Sequential.from_config` takes the config of a chain.")
+        )
     layers: dict[str, Any] = {
         data["name"]: layer_classes.deserialize(dict(data), custom_objects=custom_objects) for data in config["layers"]
     }
@@ -117,6 +125,8 @@ def tensors_from_config(
 
 def _tensor(layers: Mapping[str, Any], name: str, node_index: int, tensor_index: int) -> Any:
     """Return an output of a call, or None where that call has not been made yet."""
+    if name not in layers:
+        raise GraphError(located(f'The config has no layer "{name}"; it has {list(layers)}.'))
     calls = layers[name]._inbound_nodes
     return calls[node_index].output_tensors[tensor_index] if node_index < len(calls) else None
 

@@ -44,10 +44,11 @@ class RNNOfCell(RNN):
         self.activity_regularizer = regularizers.get(activity_regularizer)
 
     def __getattr__(self, name: str) -> Any:
-        """Return an option of the cell."""
+        """Return an option of the cell. Raises AttributeError for any other name."""
         if name in constructor_parameters(type(self).cell_class):
             return getattr(self.cell, name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        # Python comes here as well where a property has raised: its own message says more.
+        return self.__getattribute__(name)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -13,6 +13,11 @@ from graphc.keras.saving.model_file import (
     unpickle_model,
 )
 from graphc.keras.saving.report import LoadReport
+from graphc.keras.saving.weight_groups import (
+    load_weights_from_hdf5_group,
+    load_weights_from_hdf5_group_by_name,
+    save_weights_to_hdf5_group,
+)
 
 __all__ = [
     "Audit",
@@ -23,6 +28,8 @@ __all__ = [
     "audit_file",
     "load_model",
     "load_weights",
+    "load_weights_from_hdf5_group",
+    "load_weights_from_hdf5_group_by_name",
     "model_from_config",
     "model_from_json",
     "model_from_yaml",
@@ -30,5 +37,6 @@ __all__ = [
     "preprocess_weights_for_loading",
     "save_model",
     "save_weights",
+    "save_weights_to_hdf5_group",
     "unpickle_model",
 ]

@@ -152,6 +152,17 @@ def test_the_cache_is_looked_at(home: Path) -> None:
     assert boston_housing.load_data()[0][0].shape == (4, 2)
 
 
+def test_a_folder_stands_for_the_file_in_it(tmp_path: Path) -> None:
+    _idx_folder(tmp_path, packed=True)
+    arrays = {name: np.arange(i + 2) for i, name in enumerate(("x_train", "y_train", "x_test", "y_test"))}
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    np.savez(tmp_path / "boston_housing.npz", x=np.ones((5, 2)), y=np.ones(5))
+    (tmp_path / "imdb_word_index.json").write_text('{"film": 3}')
+    _check(mnist.load_data(tmp_path), list(arrays.values()))
+    assert boston_housing.load_data(tmp_path)[0][0].shape == (4, 2)
+    assert imdb.get_word_index(tmp_path) == {"film": 3}
+
+
 def test_a_download(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setenv("KERAS_HOME", str(home.parent))

@@ -18,8 +18,10 @@ def data(name: str) -> Path:
     return DATA / name
 
 
-def test_mnist() -> None:
-    from_idx = mnist.load_data(data("mnist"))
+def test_mnist(tmp_path: Path) -> None:
+    for packed in data("mnist").glob("*.gz"):
+        (tmp_path / packed.name).symlink_to(packed)
+    from_idx = mnist.load_data(tmp_path)
     from_npz = mnist.load_data(data("mnist/mnist.npz"))
     (x, y), (x_test, y_test) = from_idx
     assert (x.shape, x_test.shape, x.dtype) == ((60000, 28, 28), (10000, 28, 28), np.uint8)

@@ -197,6 +197,15 @@ def test_model_from_config_wants_a_dictionary() -> None:
         model_from_config([])
 
 
+def test_configs_of_no_network() -> None:
+    x = Input((3,), name="x")
+    config = Model(x, Dense(2, name="y")(x)).get_config()
+    with pytest.raises(GraphError, match=r"lacks \['input_layers', 'output_layers'\]; `Sequential.from_config`"):
+        Model.from_config(Sequential([Dense(2, input_shape=(3,))]).get_config())
+    with pytest.raises(GraphError, match=r"""no layer "z"; it has \['x', 'y'\]"""):
+        Model.from_config({**config, "output_layers": [["z", 0, 0]]})
+
+
 class Doubled(Model):
     """A subclassed model."""
 

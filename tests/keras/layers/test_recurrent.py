@@ -324,6 +324,16 @@ def test_options_of_the_cell_are_the_layers() -> None:
     assert not hasattr(layer, "reset_after")
 
 
+def test_a_layer_called_twice_says_why_it_has_no_single_output() -> None:
+    layer = L.LSTM(UNITS, name="memory")
+    layer(L.Input((STEPS, FEATURES)))
+    layer(L.Input((STEPS, FEATURES)))
+    with pytest.raises(AttributeError, match="Layer memory has multiple inbound nodes"):
+        _ = layer.output
+    with pytest.raises(AttributeError, match="'LSTM' object has no attribute 'reset_after'"):
+        _ = layer.reset_after
+
+
 def test_constructors_show_their_arguments() -> None:
     shown = inspect.signature(L.GRU).parameters
     assert list(shown)[:3] == ["units", "activation", "recurrent_activation"]

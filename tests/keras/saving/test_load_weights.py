@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from graphc.keras.engine import saving
 from graphc.keras.layers import BatchNormalization, Conv2D, Dense, Flatten, Input
 from graphc.keras.models import Model, Sequential
 from graphc.keras.saving import ModelFileError
@@ -108,6 +109,25 @@ def test_kernels_of_a_theano_file_are_flipped_and_it_is_said(tmp_path: Path) -> 
     np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0][::-1, ::-1])
     np.testing.assert_array_equal(other.get_weights()[1], model.get_weights()[1])
     assert "conv: kernel rotated by 180 degrees" in str(other.load_report)
+
+
+def test_weights_of_layers_in_an_open_file(tmp_path: Path) -> None:
+    def make(units: int) -> Any:
+        return Sequential([Dense(3, input_shape=(4,), name="a"), Dense(units, name="b")])
+
+    model, other, wider = changed(make(2)), make(2), make(5)
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        saving.save_weights_to_hdf5_group(file.create_group("some"), model.layers)
+        saving.load_weights_from_hdf5_group(file["some"], other.layers)
+        same_weights(model, other)
+        saving.load_weights_from_hdf5_group_by_name(file["some"], wider.layers[:1])
+        np.testing.assert_array_equal(wider.get_weights()[0], model.get_weights()[0])
+        with pytest.raises(ModelFileError, match=r"b/kernel:0 has shape \(3, 5\)"):
+            saving.load_weights_from_hdf5_group_by_name(file["some"], wider.layers)
+        with pytest.warns(UserWarning, match="Skipping loading of weights for layer b"):
+            saving.load_weights_from_hdf5_group_by_name(file["some"], wider.layers, skip_mismatch=True)
+        with pytest.raises(ModelFileError, match="has no `layer_names`"):
+            saving.load_weights_from_hdf5_group(file, other.layers)
 
 
 def test_other_files_are_told(tmp_path: Path) -> None:
