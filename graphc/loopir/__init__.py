@@ -2,7 +2,7 @@
 
 from graphc.loopir.count import count_operations
 from graphc.loopir.evaluate import evaluate_kernel, evaluate_plan
-from graphc.loopir.geometry import DeviceProgram, Geometry
+from graphc.loopir.geometry import DeviceProgram, Geometry, StandingGrid
 from graphc.loopir.interface import EPOCH_FIELDS, PROFILE_FIELDS, has_epoch, size_sources
 from graphc.loopir.nodes import (
     COMBINERS,
@@ -72,6 +72,7 @@ __all__ = [
     "Plan",
     "Requirement",
     "Result",
+    "StandingGrid",
     "Statement",
     "Step",
     "Store",

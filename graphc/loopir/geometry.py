@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from graphc.symbolic import Dim
 
@@ -13,21 +14,40 @@ class Geometry:
 
     It takes the addresses of its buffers, that of scratch memory where it needs such (`scratch`, in bytes), then its
     sizes. `blocks` is how many blocks have work to do (fewer may be started: each then does more; no result depends
-    on it), `threads` the threads of a block.
+    on it), `threads` the threads of a block, `shared` the bytes of shared memory that one takes.
     """
 
     function: str
     blocks: Dim
     threads: int
     scratch: int = 0
+    shared: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StandingGrid:
+    """How a function that does all iterations of a loop is started: all its blocks must run at the same time.
+
+    It takes the addresses of `buffers`, that of two 32-bit words that are 0 before it is first started, then the
+    plan's sizes. `blocks` are how many have work to do in each launch of an iteration.
+    """
+
+    function: str
+    blocks: tuple[Dim, ...]
+    threads: int
+    buffers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceProgram:
-    """The text of a plan's kernels and, for each of `plan.launches`, what is started for it, in order."""
+    """The text of a plan's kernels and, for each of `plan.launches`, what is started for it, in order.
+
+    `standing` has, by their position among the plan's steps, the loops that may be started as one instead.
+    """
 
     text: str
     geometries: tuple[tuple[Geometry, ...], ...]
+    standing: Mapping[int, StandingGrid] = field(default_factory=dict)
 
     @property
     def scratch(self) -> int:

@@ -71,8 +71,10 @@ class Memory(Protocol):
 class Kernels(Protocol):
     """Loaded kernels of an accelerator."""
 
-    def launch(self, function: str, blocks: int, threads: int, arguments: Sequence[int]) -> None:
-        """Start a kernel with 64-bit arguments (addresses, integers)."""
+    def launch(
+        self, function: str, blocks: int, threads: int, arguments: Sequence[int], together: bool = False
+    ) -> None:
+        """Start a kernel with 64-bit arguments (addresses, integers); `together`: all blocks must run at once."""
         ...
 
 
@@ -85,6 +87,11 @@ class Accelerator(Compiler, Protocol):
     @property
     def most_blocks(self) -> int:
         """The blocks of a launch that keep the device busy; more would not be faster."""
+        ...
+
+    @property
+    def blocks_at_once(self) -> int:
+        """The blocks, of 256 threads and 48 KiB of shared memory each, that surely run at the same time."""
         ...
 
     def load_kernels(self, code: bytes) -> Kernels:

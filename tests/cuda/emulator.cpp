@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <algorithm>
+#include <memory>
 #include <ucontext.h>
 #include <vector>
 
@@ -18,7 +19,7 @@ extern "C" { Dim gc_thread_index, gc_block_index, gc_block_size, gc_grid_size; }
 
 namespace {
 
-enum class State { ready, exchanging, waiting, done };
+enum class State { ready, exchanging, waiting, meeting, done };
 constexpr size_t kStackBytes = 64 << 10;
 constexpr unsigned kWarp = 32, kMostThreads = 1024;
 
@@ -31,7 +32,15 @@ struct Fiber {
   uint64_t given = 0, taken = 0;
 };
 
-Fiber fibers[kMostThreads];
+// The fibers of a block; one that waits for the others of its grid keeps its own.
+struct Block {
+  Fiber fibers[kMostThreads];
+  unsigned number = 0;
+  std::vector<char> shared;
+};
+
+std::vector<std::unique_ptr<Block>> with_fibers;
+Fiber* fibers;
 Fiber* current;
 jmp_buf scheduler;
 ucontext_t home;
@@ -127,17 +136,55 @@ bool run_block(unsigned threads, int order) {
     for (unsigned i = 0; i < threads; ++i) {
       done += fibers[i].state == State::done;
       if (fibers[i].state != fibers[0].state) return fail("a barrier that some threads never reach", fibers[i].line, i);
-      if (fibers[i].state == State::waiting && fibers[i].line != fibers[0].line)
+      if (fibers[i].state != State::done && fibers[i].line != fibers[0].line)
         return fail("threads wait at different barriers", fibers[i].line, i);
     }
-    if (done == threads) return true;
+    if (done == threads || fibers[0].state == State::meeting) return true;
     for (unsigned i = 0; i < threads; ++i) fibers[i].state = State::ready;
   }
+}
+
+// Runs every block until it is done or waits for the others, and so on until all are done.
+bool run_grid(unsigned count, unsigned threads, char* shared, unsigned long shared_bytes, int order, bool together) {
+  std::vector<Block*> paused;
+  for (unsigned number : ordered(count, order)) {
+    if (with_fibers.size() <= paused.size()) with_fibers.emplace_back(new Block);
+    Block* block = with_fibers[paused.size()].get();
+    fibers = block->fibers;
+    gc_block_index.x = block->number = number;
+    memset(shared, 0xFF, shared_bytes);
+    if (!run_block(threads, order)) return false;
+    if (fibers[0].state == State::done) continue;
+    if (!together) return fail("blocks wait for one another that need not run at the same time", fibers[0].line, 0);
+    block->shared.assign(shared, shared + shared_bytes);
+    paused.push_back(block);
+  }
+  if (paused.empty()) return true;
+  for (unsigned done = 0; done < count;) {
+    for (Block* block : paused)
+      if (done > 0 || paused.size() < count || block->fibers[0].line != paused[0]->fibers[0].line)
+        return fail("a meeting that some blocks never reach", block->fibers[0].line, 0);
+    for (unsigned i : ordered(count, order)) {
+      fibers = paused[i]->fibers;
+      gc_block_index.x = paused[i]->number;
+      memcpy(shared, paused[i]->shared.data(), shared_bytes);
+      if (!run_block(threads, order)) return false;
+      paused[i]->shared.assign(shared, shared + shared_bytes);
+      done += fibers[0].state == State::done;
+    }
+  }
+  return true;
 }
 
 }  // namespace
 
 extern "C" {
+
+void gc_grid_barrier(int line) {
+  current->line = line;
+  current->state = State::meeting;
+  switch_to_scheduler();
+}
 
 void gc_barrier(int line) {
   current->line = line;
@@ -157,23 +204,17 @@ uint64_t gc_exchange(unsigned mask, uint64_t bits, unsigned from, int line) {
 
 // Runs a kernel; returns null, or what was wrong. `order`: 0 forwards, 1 backwards, else shuffled from that seed.
 const char* gc_launch(void (*thread)(void**), void** given, unsigned blocks, unsigned threads, char* shared,
-                      unsigned long shared_bytes, int order) {
+                      unsigned long shared_bytes, int order, bool together) {
   body = thread;
   arguments = given;
   gc_block_size.x = threads;
   gc_grid_size.x = blocks;
   randomness = 0x9E3779B97F4A7C15ull * (unsigned)(order + 1);
   if (threads == 0 || threads > kMostThreads || blocks == 0) return "a launch without threads, or with too many";
-  for (unsigned block : ordered(blocks, order)) {
-    gc_block_index.x = block;
-    memset(shared, 0xFF, shared_bytes);
-    if (!run_block(threads, order)) {
-      // The fibers are somewhere in the middle of the kernel: begin with new ones next time.
-      for (Fiber& fiber : fibers) fiber.started = false;
-      return message;
-    }
-  }
-  return nullptr;
+  if (run_grid(blocks, threads, shared, shared_bytes, order, together)) return nullptr;
+  // The fibers are somewhere in the middle of the kernel: begin with new ones next time.
+  with_fibers.clear();
+  return message;
 }
 
 }

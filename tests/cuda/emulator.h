@@ -17,6 +17,7 @@ struct gc_dim { unsigned x, y, z; };
 extern "C" {
 extern gc_dim gc_thread_index, gc_block_index, gc_block_size, gc_grid_size;
 void gc_barrier(int line);
+void gc_grid_barrier(int line);
 // Hands `bits` to the other lanes and returns what lane `from` handed over.
 unsigned long long gc_exchange(unsigned mask, unsigned long long bits, unsigned from, int line);
 
@@ -36,6 +37,7 @@ void *memcpy(void*, const void*, unsigned long);
 #define blockDim gc_block_size
 #define gridDim gc_grid_size
 #define __syncthreads() gc_barrier(__LINE__)
+#define gc_meet(meeting) gc_grid_barrier(__LINE__)
 
 template <class To, class From> static inline To gc_bits(From x) {
   To y = 0;

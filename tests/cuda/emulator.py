@@ -55,7 +55,7 @@ def _launcher() -> Any:
     launch = ctypes.CDLL(str(_runtime()), mode=ctypes.RTLD_GLOBAL).gc_launch
     launch.restype = ctypes.c_char_p
     launch.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
-    launch.argtypes += [ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int]
+    launch.argtypes += [ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int, ctypes.c_bool]
     return launch
 
 
@@ -86,16 +86,19 @@ class EmulatedModule:
         """Tell whether there is a kernel of this name."""
         return hasattr(self._library, f"gc_thread_of_{kernel}")
 
-    def launch(self, kernel: str, blocks: int, threads: int, arguments: Sequence[int], order: int = 0) -> None:
+    def launch(
+        self, kernel: str, blocks: int, threads: int, arguments: Sequence[int], order: int = 0, together: bool = False
+    ) -> None:
         """Run a kernel with 64-bit arguments (addresses, integers).
 
-        `order`: 0 forwards, 1 backwards, anything else shuffled. Raises EmulationError where threads go wrong.
+        `order`: 0 forwards, 1 backwards, anything else shuffled. Blocks may wait for one another if `together`. Raises
+        EmulationError where threads go wrong.
         """
         words = (ctypes.c_int64 * max(len(arguments), 1))(*arguments)
         places = [ctypes.addressof(words) + 8 * i for i in range(len(arguments))]
         pointers = (ctypes.c_void_p * max(len(arguments), 1))(*places)
         function = ctypes.cast(getattr(self._library, f"gc_thread_of_{kernel}"), ctypes.c_void_p)
         shared, size = self._library.gc_shared_start(), self._library.gc_shared_bytes()
-        wrong = _launcher()(function, pointers, blocks, threads, shared, size, order)
+        wrong = _launcher()(function, pointers, blocks, threads, shared, size, order, together)
         if wrong is not None:
             raise EmulationError(f"{kernel}: {wrong.decode()}")

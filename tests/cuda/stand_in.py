@@ -60,14 +60,26 @@ class _Graph:
 class StandIn:
     """One GPU as CuPy shows it. `order` is the emulator's; `memory` the bytes that there are."""
 
-    def __init__(self, order: int = 0, memory: int = 1 << 30, capability: tuple[int, int] = (9, 0), count: int = 1):
-        self.order, self.free = order, memory
+    def __init__(
+        self,
+        order: int = 0,
+        memory: int = 1 << 30,
+        capability: tuple[int, int] = (9, 0),
+        count: int = 1,
+        processors: int = 1,
+    ) -> None:
+        self.order, self.free, self.processors = order, memory, processors
         self.launches, self.replays, self.has_driver = 0, 0, True
         self.allocated: list[_Memory] = []
         self._streams: dict[int, Any] = {}
         self._numbers = itertools.count(1)
         self.current: Any = None
-        facts = {"name": b"Emulated GPU", "major": capability[0], "minor": capability[1], "multiProcessorCount": 1}
+        facts = {
+            "name": b"Emulated GPU",
+            "major": capability[0],
+            "minor": capability[1],
+            "multiProcessorCount": processors,
+        }
 
         def device_count() -> int:
             if not self.has_driver:
@@ -111,8 +123,8 @@ class StandIn:
             raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported: pageable memory in a capture")
         ctypes.memmove(to, source, count)
 
-    def RawModule(self, path: str) -> Any:
-        return _Module(self, Path(path))
+    def RawModule(self, path: str, enable_cooperative_groups: bool) -> Any:
+        return _Module(self, Path(path), enable_cooperative_groups)
 
 
 class _Stream:
@@ -149,8 +161,8 @@ class _Stream:
 
 
 class _Module:
-    def __init__(self, owner: StandIn, path: Path) -> None:
-        self._owner, self._path = owner, path
+    def __init__(self, owner: StandIn, path: Path, together: bool) -> None:
+        self._owner, self._path, self._together = owner, path, together
         self._module: EmulatedModule | None = None
 
     def compile(self) -> None:
@@ -166,11 +178,13 @@ class _Module:
             # A Python number would reach the kernel in a size of CuPy's choosing.
             assert all(isinstance(a, np.int64) for a in arguments)
             self._owner.launches += 1
+            if self._together and grid[0] > self._owner.processors:
+                raise CUDARuntimeError("CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE")
             words = [int(a) for a in arguments]
 
             def action() -> None:
                 try:
-                    module.launch(name, grid[0], block[0], words, self._owner.order)
+                    module.launch(name, grid[0], block[0], words, self._owner.order, self._together)
                 except EmulationError as error:
                     raise CUDARuntimeError(str(error)) from None
 
@@ -191,9 +205,11 @@ class EmulatedCompiler:
         return ".version emulated\n"
 
 
-def emulated_device(order: int = 0, memory: int = 1 << 30, blocks: int | None = None) -> CudaDevice:
+def emulated_device(
+    order: int = 0, memory: int = 1 << 30, blocks: int | None = None, processors: int = 1
+) -> CudaDevice:
     """Return a device that runs kernels on the emulator, in at most `blocks` blocks a launch."""
-    device = CudaDevice(StandIn(order, memory), compiler=EmulatedCompiler())
+    device = CudaDevice(StandIn(order, memory, processors=processors), compiler=EmulatedCompiler())
     if blocks is not None:
         device.most_blocks = blocks
     return device

@@ -13,6 +13,7 @@ from graphc.codegen.cuda.math import COMPUTE
 from graphc.codegen.cuda.nest import bind_number, statements
 from graphc.codegen.cuda.split import SCRATCH, parts_of, scratch_bytes, scratch_offset, tiles_of
 from graphc.codegen.cuda.tile import TENSOR_TILE, Tile, choose_tile, takes_tensor_cores
+from graphc.dtypes import itemsize
 from graphc.loopir import ContractKernel, Geometry, Load
 from graphc.symbolic import Dim, Symbol, affine, ceildiv, of_atom, product
 
@@ -56,6 +57,7 @@ class ContractWriter:
         tiles = tiles_of(k, t)
         depth = product(extent for _, extent in k.depth)
         count = len(k.rights)
+        shared = t.deep * (t.rows + t.gap + count * (t.columns + t.gap)) * itemsize(k.dtype)
         w.line(f"__shared__ {self._kind} lefts[{t.deep}][{t.rows + t.gap}];")
         w.line(f"__shared__ {self._kind} rights[{count}][{t.deep}][{t.columns + t.gap}];")
         self._place_thread()
@@ -77,7 +79,7 @@ class ContractWriter:
                 w.line("__syncthreads();")
                 self._multiply()
             self._epilogue()
-        return Geometry(self._name, tiles * self._parts, t.threads, scratch_bytes(k, self._parts))
+        return Geometry(self._name, tiles * self._parts, t.threads, scratch_bytes(k, self._parts), shared)
 
     def _place_part(self) -> None:
         """Say which steps of the sum are the block's."""

@@ -112,7 +112,7 @@ class _LoopWriter:
         with self._writer.block(f"for (gc_index first = {start}; first < items; first += {step})"):
             self._choose_item(form)
             _GroupWriter(self._writer, self._emitter, sharing).statements(form.body)
-        return Geometry(self._name, ceildiv(items, sharing.items), sharing.threads)
+        return Geometry(self._name, ceildiv(items, sharing.items), sharing.threads, shared=sharing.shared)
 
     def parts(self, form: Form, kernel: LoopKernel) -> Geometry:
         """Neighbouring threads share a part of an item's folds, and store it as such."""
@@ -133,12 +133,12 @@ class _LoopWriter:
                     value = self._emitter.value(Local(fold.name, fold.dtype))
                     offset = self._emitter.dim(partial_offset(kernel, of_atom(part), number))
                     self._writer.line(f"{SCRATCH}[{offset}] = {value};")
-        return Geometry(self._name, blocks, sharing.threads, partial_bytes(kernel))
+        return Geometry(self._name, blocks, sharing.threads, partial_bytes(kernel), sharing.shared)
 
     def _shared_items(self, form: Form, items: Dim) -> _Sharing:
         """Say which item of a block, and which lane of it, is the thread's."""
         sharing = _choose_sharing(form, items)
-        self._writer.line(f"__shared__ __align__(16) unsigned char shared[{sharing.partials * _PARTIAL_BYTES}];")
+        self._writer.line(f"__shared__ __align__(16) unsigned char shared[{sharing.shared}];")
         lane, group = ("/", "%") if sharing.is_column else ("%", "/")
         by = sharing.items if sharing.is_column else sharing.lanes
         self._writer.line(f"const int lane = threadIdx.x {lane} {by}, group = threadIdx.x {group} {by};")
@@ -199,9 +199,9 @@ class _Sharing:
         return self.lanes * self.items
 
     @property
-    def partials(self) -> int:
-        """The partial results that meet in shared memory."""
-        return self.threads if self.is_column else max(1, self.threads // _WARP)
+    def shared(self) -> int:
+        """The bytes of shared memory in which partial results meet."""
+        return _PARTIAL_BYTES * (self.threads if self.is_column else max(1, self.threads // _WARP))
 
     @property
     def fold(self) -> str:
@@ -248,9 +248,7 @@ class _GroupWriter:
         if self._parts > 1:
             each = self._writer.constant("gc_index", f"({count} + {self._parts - 1}) / {self._parts}")
             start = f"part * {each} + lane"
-            end = self._writer.constant(
-                "gc_index", f"part * {each} + {each} < {count} ? part * {each} + {each} : {count}"
-            )
+            end = self._writer.constant("gc_index", f"gc_smaller((part + 1) * {each}, {count})")
         with self._writer.block(f"for (gc_index {number} = {start}; {number} < {end}; {number} += {self._lanes})"):
             bind_number(self._emitter, s.loops, number)
             fold.step()

@@ -104,6 +104,7 @@ GC_REAL(double, fmod, floor, copysign, exp)
 
 // An index whose dividend may be negative, rounded down.
 GC_DEVICE gc_index gc_floor_index(gc_index a, gc_index b) { return a / b - (a % b < 0); }
+GC_DEVICE gc_index gc_smaller(gc_index a, gc_index b) { return a < b ? a : b; }
 GC_DEVICE gc_index gc_modulo_index(gc_index a, gc_index b) { gc_index r = a % b; return r < 0 ? r + b : r; }
 
 // ---- Philox 4x32-10 (Salmon et al., 2011): one word of four
@@ -150,6 +151,29 @@ GC_DEVICE unsigned gc_to_tf32(float x) {
   }
 GC_MULTIPLY(gc_multiply_tf32, "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32")
 GC_MULTIPLY(gc_multiply_bfloat16, "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32")
+#endif
+
+// ---- a grid that stays: its blocks run at the same time and wait for one another
+
+#ifndef GC_EMULATED
+// `meeting` counts who has come, and how often all have met. What any thread wrote before, every thread sees after it.
+GC_DEVICE void gc_meet(unsigned* meeting) {
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    volatile unsigned* met = meeting + 1;
+    unsigned before = *met;
+    __threadfence();
+    if (atomicAdd(meeting, 1u) == gridDim.x - 1) {
+      meeting[0] = 0;
+      __threadfence();
+      *met = before + 1;
+    } else {
+      while (*met == before) {}
+    }
+    __threadfence();
+  }
+  __syncthreads();
+}
 #endif
 
 // ---- folds: a combiner is a struct with `combine`; partial results are merged in a fixed tree

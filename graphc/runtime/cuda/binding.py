@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from graphc import dtypes, symbolic
 from graphc.loopir import DeviceProgram, Geometry, Launch, Loop, Place, Plan
 from graphc.runtime.protocol import Accelerator, Kernels
 from graphc.symbolic import Symbol
 
+# Two words in which the blocks of a standing grid meet.
+_NOBODY = np.zeros(2, np.uint32)
 # Where a buffer may start: what CUDA's own allocations keep to.
 _ALIGNMENT = 256
 # Indices of 32 bits count items and, past them, a stride of the largest grid.
@@ -24,6 +29,8 @@ class Start:
     blocks: int
     threads: int
     arguments: tuple[int, ...]
+    # Whether all blocks must run at the same time.
+    together: bool = False
 
 
 class Binding:
@@ -41,15 +48,19 @@ class Binding:
         sizes: Mapping[Symbol, int],
         fixed: Mapping[str, int],
     ) -> None:
-        self._plan, self._device, self.sizes = plan, device, dict(sizes)
+        self._plan, self._program, self._device, self.sizes = plan, program, device, dict(sizes)
         self._geometries = {id(x): g for x, g in zip(plan.launches, program.geometries)}
         places, total = self._layout()
-        self._memory = device.allocate(total + program.scratch)
+        self._memory = device.allocate(total + _aligned(program.scratch) + _NOBODY.nbytes)
         self._scratch = self._memory.address + total
         self.addresses = {name: self._memory.address + place for name, place in places.items()} | dict(fixed)
         self._itemsizes = {b.name: dtypes.itemsize(b.dtype) for b in plan.buffers}
-        self.preparation = tuple(self._expanded(plan.steps[: plan.prepared], self.sizes))
-        self.starts = tuple(self._expanded(plan.steps[plan.prepared :], self.sizes))
+        self._meeting = self._scratch + _aligned(program.scratch)
+        device.copy_in(self._meeting, _NOBODY)
+        device.wait()
+        starts = [tuple(self._started(position, step)) for position, step in enumerate(plan.steps)]
+        self.preparation = tuple(itertools.chain(*starts[: plan.prepared]))
+        self.starts = tuple(itertools.chain(*starts[plan.prepared :]))
         self._replay: Callable[[], None] | None = None
         self._runs = 0
 
@@ -72,6 +83,17 @@ class Binding:
         counts = [symbolic.evaluate(b.size, self.sizes) for b in self._plan.buffers]
         counts += [symbolic.evaluate(g.blocks, self.sizes) * g.threads for gs in self._geometries.values() for g in gs]
         return max(counts, default=0) >= _NARROW_LIMIT
+
+    def _started(self, position: int, step: Launch | Loop) -> Iterator[Start]:
+        """Yield what a step of the plan starts: a loop whose launches fit the device at once is one start."""
+        grid = self._program.standing.get(position)
+        blocks = 0 if grid is None else max(symbolic.evaluate(dim, self.sizes) for dim in grid.blocks)
+        if grid is None or not 0 < blocks <= self._device.blocks_at_once:
+            yield from self._expanded((step,), self.sizes)
+            return
+        addresses = [self.addresses[name] for name in grid.buffers]
+        sizes = [self.sizes[s] for s in self._plan.sizes]
+        yield Start(grid.function, blocks, grid.threads, (*addresses, self._meeting, *sizes), together=True)
 
     def _expanded(self, steps: tuple[Launch | Loop, ...], symbols: Mapping[Symbol, int]) -> Iterator[Start]:
         for step in steps:
@@ -122,7 +144,7 @@ class Binding:
 
 def _launch(starts: Iterable[Start], kernels: Kernels) -> None:
     for s in starts:
-        kernels.launch(s.function, s.blocks, s.threads, s.arguments)
+        kernels.launch(s.function, s.blocks, s.threads, s.arguments, s.together)
 
 
 def _aligned(count: int) -> int:

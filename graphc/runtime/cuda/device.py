@@ -34,15 +34,20 @@ class _Memory:
 class _Kernels:
     """A module of kernels, each looked up once."""
 
-    def __init__(self, device: CudaDevice, module: Any) -> None:
+    def __init__(self, device: CudaDevice, load: Callable[[bool], Any]) -> None:
         self._device = device
-        self._function = functools.cache(module.get_function)
+        # Loaded again for cooperative launches, which the driver refuses where the blocks do not fit all at once.
+        self._module = functools.cache(load)
+        self._module(False)
+        self._function = functools.cache(lambda name, together: self._module(together).get_function(name))
 
-    def launch(self, function: str, blocks: int, threads: int, arguments: Sequence[int]) -> None:
+    def launch(
+        self, function: str, blocks: int, threads: int, arguments: Sequence[int], together: bool = False
+    ) -> None:
         """Start a kernel on the device's stream."""
         # CuPy passes NumPy's scalars as they are, Python's as it thinks best.
         with self._device.current():
-            self._function(function)((blocks,), (threads,), tuple(map(np.int64, arguments)))
+            self._function(function, together)((blocks,), (threads,), tuple(map(np.int64, arguments)))
 
 
 class CudaDevice:
@@ -66,7 +71,8 @@ class CudaDevice:
                 f"graphc needs {needed} or later"
             )
         self._compiler = Nvrtc(f"sm_{capability[0]}{capability[1]}") if compiler is None else compiler
-        self.most_blocks = int(facts["multiProcessorCount"]) * _BLOCKS_EACH
+        self.blocks_at_once = int(facts["multiProcessorCount"])
+        self.most_blocks = self.blocks_at_once * _BLOCKS_EACH
         with self._cupy.cuda.Device(number):
             self._stream = cupy.cuda.Stream(non_blocking=True)
 
@@ -101,13 +107,16 @@ class CudaDevice:
 
     def load_kernels(self, code: bytes) -> Kernels:
         """Load a cubin."""
+        return _Kernels(self, lambda together: self._module(code, together))
+
+    def _module(self, code: bytes, together: bool) -> Any:
         with tempfile.TemporaryDirectory(prefix="graphc-") as folder, self.current():
             path = Path(folder) / "module.cubin"
             path.write_bytes(code)
-            module = self._cupy.RawModule(path=str(path))
+            module = self._cupy.RawModule(path=str(path), enable_cooperative_groups=together)
             # CuPy reads the file when it is first asked for a function.
             module.compile()
-        return _Kernels(self, module)
+        return module
 
     def allocate(self, count: int) -> Memory:
         """Return memory from CuPy's pool. Raises DeviceError where there is too little."""
