@@ -15,7 +15,12 @@ import numpy as np
 import pytest
 
 from graphc import symbolic
-from graphc.codegen.llvm.contraction.blocking import choose_blocking
+from graphc.codegen.llvm.contraction.blocking import (
+    STREAM_CACHES,
+    STREAM_COLUMNS,
+    STREAM_ROWS,
+    choose_blocking,
+)
 from graphc.codegen.llvm.contraction.kernel import contract_scratch_bytes, emit_contract_kernel
 from graphc.errors import CompileError
 from graphc.loopir import Call, Const, ContractKernel, Expr, Let, Load, Local, Parameter, Store, evaluate_kernel
@@ -265,6 +270,32 @@ def test_panels_of_many_rows_are_packed() -> None:
     check(cases[0], others=cases[1:], threads=(1, 2))
     assert choose_blocking(400, 1030, (130,), "rows", 1030, 4, TARGETS["host"]).pack_right == "always"
     check(Case(400, 1030, 130), threads=(1, 2))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("rows", [1, 7, 23, STREAM_ROWS, 0])
+def test_few_rows_stream_a_large_right_operand(rows: int, target: str) -> None:
+    columns = 613
+    depth = STREAM_CACHES * TARGETS[target].l2 // (4 * columns) + 3
+    blocking = choose_blocking(rows or ROWS, columns, (depth,), "rows", columns, 4, TARGETS[target])
+    assert blocking.stream_rows == (rows or STREAM_ROWS)
+    if rows:
+        check(Case(rows, columns, depth), "bias_relu", target, threads=(1, 2))
+        return
+    cases = [Case(rows, columns, depth, "m") for rows in (1, 5, 13, STREAM_ROWS + 1)]
+    check(cases[0], "bias_relu", target, others=cases[1:], threads=(1, 2))
+
+
+def test_wide_streams_go_in_blocks_of_columns() -> None:
+    check(Case(3, STREAM_COLUMNS + 70, 270), threads=(1, 3))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "depth", "distance"),
+    [(STREAM_ROWS + 1, 2000, 4000, 2000), (8, 200, 40000, 200), (8, 600, 100, 600), (8, COLUMNS, 4000, 2000)],
+)
+def test_what_is_not_streamed(rows: int, columns: Dim, depth: int, distance: int) -> None:
+    assert not choose_blocking(rows, columns, (depth,), "rows", distance, 4, TARGETS["host"]).stream
 
 
 @pytest.mark.parametrize("epilogue", EPILOGUES)

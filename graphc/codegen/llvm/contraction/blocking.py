@@ -27,6 +27,10 @@ PACKING_ROWS, PACKING_BYTES = 320, 4096
 _DEPTHS = {"": (512, 1536), "many": (1024, 2048), "always": (2048, 4096)}
 # Multiply-adds that must be in flight to hide their latency.
 _IN_FLIGHT = 8
+# Up to this many rows go together over a right operand of at least this many times the second cache's size, whose rows
+# are at least this many bytes apart: so many of its rows and columns at a time.
+STREAM_ROWS, STREAM_CACHES, STREAM_BYTES = 64, 4, 2048
+STREAM_DEPTH, STREAM_COLUMNS = 8, 4096
 # Up to this many elements of the right operand, code size matters more than the last rows' speed.
 _TINY = 2048
 
@@ -47,6 +51,8 @@ class Blocking:
     `pack_right` tells whether panels of the right operand are copied: always, never ("") or for many rows.
     `block_depth` tells whether the depth may be cut: at its loop `depth_loop`, in at most `depth_block` iterations of
     it, and at all loops around that one. Tiles are then kept in blocks of `row_panels x column_panels`.
+    `stream` are the tiles for up to `stream_rows` rows of a right operand that is read from memory, the highest first.
+
     `panel_depth` is the most rows of the right operand that are in a panel. `is_resident` tells that the whole right
     operand stays in the second cache: blocks of `row_panels` then go over all columns.
     """
@@ -65,6 +71,8 @@ class Blocking:
     column_panels: int = 0
     lines: int = 1
     is_resident: bool = False
+    stream: tuple[TileShape, ...] = ()
+    stream_rows: int = 0
 
     def panel_elements(self, lanes: int) -> int:
         """Return the room for a copied panel, which is written in whole vectors or in fours of rows."""
@@ -93,6 +101,40 @@ def choose_blocking(
     `right_distance` is how many elements the rows of the right operand are apart; `itemsize` is that of the sums;
     `operands` is how many right operands there are, which must lie in rows where they are several.
     """
+    blocking = _choose_panels(rows, columns, depth, layout, right_distance, itemsize, target, operands)
+    if operands > 1 or not _is_streamed(rows, columns, depth, layout, right_distance, itemsize, target):
+        return blocking
+    tile = panel_tile(rows, columns, target.lanes, target.registers * 4 // itemsize, 8)
+    if isinstance(rows, int):
+        heights, most = [tile.rows, rows % tile.rows], rows
+    else:
+        heights, most = [tile.rows, 4, 1], STREAM_ROWS
+    stream = tuple(TileShape(h, tile.vectors) for h in dict.fromkeys(heights) if 0 < h <= tile.rows)
+    return replace(blocking, stream=stream, stream_rows=most)
+
+
+def _is_streamed(
+    rows: Dim, columns: Dim, depth: tuple[Dim, ...], layout: Layout, distance: Dim, itemsize: int, target: Target
+) -> bool:
+    """Tell whether the right operand comes from memory, and there may be too few rows to copy its panels."""
+    if layout != "rows" or len(depth) > 1 or (isinstance(rows, int) and rows > STREAM_ROWS):
+        return False
+    if not isinstance(columns, int) or not isinstance(depth[0], int) or not isinstance(distance, int):
+        return False
+    return columns * depth[0] * itemsize >= STREAM_CACHES * target.l2 and distance * itemsize >= STREAM_BYTES
+
+
+def _choose_panels(
+    rows: Dim,
+    columns: Dim,
+    depth: tuple[Dim, ...],
+    layout: Layout,
+    right_distance: Dim,
+    itemsize: int,
+    target: Target,
+    operands: int,
+) -> Blocking:
+    """Return the decisions without those of streams."""
     lanes = target.lanes
     # A vector has as many lanes as one of float32, so that one of float64 takes two registers.
     registers = target.registers * 4 // itemsize

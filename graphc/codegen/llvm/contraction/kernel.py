@@ -16,6 +16,7 @@ from graphc.codegen.llvm.builder import FunctionText, Operand
 from graphc.codegen.llvm.contraction.micro_kernel import TileShape, emit_dots
 from graphc.codegen.llvm.contraction.panels import PanelWriter
 from graphc.codegen.llvm.contraction.problem import Problem, describe_problem
+from graphc.codegen.llvm.contraction.stream import write_stream
 from graphc.codegen.llvm.contraction.tile import Place, Product, TileWriter
 from graphc.codegen.llvm.share import Share
 from graphc.codegen.target import Target
@@ -83,9 +84,27 @@ class _Emitter:
         return self.builder.finish("void")
 
     def _product(self) -> None:
-        """Write the products of one right operand: whole panels, then the rows that are left."""
+        """Write the products of one right operand."""
+        b, blocking, whole = self.builder, self.problem.blocking, self.tiles.product()
+        if not blocking.stream:
+            self._panels(whole)
+            return
+        if isinstance(whole.rows, int):
+            write_stream(self.tiles, whole, self.share)
+            return
+        panels, stream, joined = b.label("panels"), b.label("stream"), b.label("joined")
+        b.branch_if(b.compare("sle", whole.rows, blocking.stream_rows), stream, panels)
+        b.begin(stream)
+        write_stream(self.tiles, whole, self.share)
+        b.branch(joined)
+        b.begin(panels)
+        self._panels(whole)
+        b.branch(joined)
+        b.begin(joined)
+
+    def _panels(self, whole: Product) -> None:
+        """Write whole panels of rows, then the rows that are left."""
         b, tiles, blocking = self.builder, self.tiles, self.problem.blocking
-        whole = tiles.product()
         shared = self.problem.shared
         batches = tiles.expressions.dim(product(extent for _, extent in shared))
         done: Operand = 0

@@ -11,7 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from graphc.codegen.llvm.contraction.blocking import Blocking, Layout, choose_blocking, choose_shared_blocking
+from graphc.codegen.llvm.contraction.blocking import (
+    STREAM_COLUMNS,
+    Blocking,
+    Layout,
+    choose_blocking,
+    choose_shared_blocking,
+)
 from graphc.codegen.target import Target
 from graphc.dtypes import itemsize
 from graphc.errors import CompileError
@@ -62,6 +68,9 @@ class Problem:
         if tile is not None:
             slots = blocking.row_panels * blocking.column_panels if blocking.block_depth else 1
             vectors = max(vectors, slots * tile.rows * tile.across)
+        if blocking.stream:
+            across = -(-STREAM_COLUMNS // target.lanes)
+            vectors = max(vectors, blocking.stream_rows * across)
         return vectors * target.lanes * itemsize(self.kernel.dtype)
 
     def scratch_bytes(self, target: Target) -> int:
