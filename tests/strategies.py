@@ -22,7 +22,7 @@ from graphc.symbolic import Symbol
 BATCH = 5
 DIMS = (2, 3, 4, 7)
 _LIMIT = 30.0
-_GAP = 1e-2
+GAP = 1e-2
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Program:
 
 
 @dataclass
-class _Builder:
+class Builder:
     """The nodes grown so far with their values; `entropy` gives the choices."""
 
     entropy: Iterator[int]
@@ -54,7 +54,7 @@ class _Builder:
         """A node that the predicate accepts, later ones more likely."""
         found = [n for n in self.nodes if accept(n)]
         if not found:
-            raise _NoStep
+            raise NoStep
         return found[-1 - self.choose(min(len(found), 1 + self.choose(len(found))))]
 
     def any_float(self) -> Node:
@@ -77,21 +77,21 @@ class _Builder:
     def is_apart(self, x: Node, y: Node) -> bool:
         """Tell whether no elements are so close that rounding could change their order."""
         a, b = self.value(x), self.value(y)
-        return not dtypes.is_float(x.dtype) or bool(np.all(np.abs(a - b) > _GAP))
+        return not dtypes.is_float(x.dtype) or bool(np.all(np.abs(a - b) > GAP))
 
 
-class _NoStep(Exception):
+class NoStep(Exception):
     """The step does not apply to any node there is."""
 
 
-def _bounded(b: _Builder) -> Node:
+def bounded(b: Builder) -> Node:
     """A float node of moderate values."""
     n = b.any_float()
     return n if np.all(np.abs(b.value(n)) < 4) else ops.tanh(n)
 
 
-def _positive(b: _Builder) -> Node:
-    return ops.absolute(_bounded(b)) + 0.5
+def _positive(b: Builder) -> Node:
+    return ops.absolute(bounded(b)) + 0.5
 
 
 _UNARY: tuple[Callable[[Node], Node], ...] = (
@@ -108,21 +108,21 @@ _FOLDS = (ops.sum, ops.mean, ops.max, ops.min)
 _LITERALS = (0, 1, 2, 3, -1, 0.5, 4, 0.1, -2.5)
 
 
-def _unary(b: _Builder) -> Node:
-    return _UNARY[b.choose(len(_UNARY))](_bounded(b))
+def _unary(b: Builder) -> Node:
+    return _UNARY[b.choose(len(_UNARY))](bounded(b))
 
 
-def _unary_positive(b: _Builder) -> Node:
+def _unary_positive(b: Builder) -> Node:
     return _UNARY_POSITIVE[b.choose(len(_UNARY_POSITIVE))](_positive(b))
 
 
-def _binary(b: _Builder) -> Node:
+def _binary(b: Builder) -> Node:
     x = b.any_number()
     y = b.pick(lambda n: n.dtype == x.dtype)
     return _BINARY[b.choose(len(_BINARY))](x, y)
 
 
-def _with_literal(b: _Builder) -> Node:
+def _with_literal(b: Builder) -> Node:
     x = b.any_number()
     literal = _LITERALS[b.choose(len(_LITERALS))]
     if not dtypes.is_float(x.dtype):
@@ -131,31 +131,31 @@ def _with_literal(b: _Builder) -> Node:
     return op(x, literal) if b.choose(2) else op(literal, x)
 
 
-def _divide(b: _Builder) -> Node:
+def _divide(b: Builder) -> Node:
     if b.choose(2):
         return b.any_float() / _positive(b)
     return b.any_float() / (1, 2, -1, 0.25, 3)[b.choose(5)]
 
 
-def _power(b: _Builder) -> Node:
-    return ops.power(_bounded(b), (0, 1, 2, 3, 4)[b.choose(5)])
+def _power(b: Builder) -> Node:
+    return ops.power(bounded(b), (0, 1, 2, 3, 4)[b.choose(5)])
 
 
-def _compare(b: _Builder) -> Node:
+def _compare(b: Builder) -> Node:
     x = b.any_number()
     y = b.pick(lambda n: n.dtype == x.dtype and n.shape == x.shape)
     if not b.is_apart(x, y) and x is not y:
-        raise _NoStep
+        raise NoStep
     op = (ops.less, ops.less_equal, ops.greater, ops.greater_equal)[b.choose(4)]
     return op(x, y)
 
 
-def _compare_whole(b: _Builder) -> Node:
+def _compare_whole(b: Builder) -> Node:
     x = b.pick(lambda n: not dtypes.is_float(n.dtype))
     return ops.equal(x, b.choose(3)) if b.choose(2) else ops.not_equal(x, b.choose(3))
 
 
-def _logic(b: _Builder) -> Node:
+def _logic(b: Builder) -> Node:
     x = b.pick(lambda n: n.dtype == "bool")
     y = b.pick(lambda n: n.dtype == "bool" and n.shape == x.shape)
     choice = b.choose(6)
@@ -168,7 +168,7 @@ def _logic(b: _Builder) -> Node:
     return (ops.logical_and, ops.logical_or, ops.logical_xor)[choice - 3](x, y)
 
 
-def _where(b: _Builder) -> Node:
+def _where(b: Builder) -> Node:
     x = b.any_number()
     y = b.pick(lambda n: n.dtype == x.dtype and n.shape == x.shape)
     if b.choose(4) == 0:
@@ -176,45 +176,45 @@ def _where(b: _Builder) -> Node:
     return ops.where(b.pick(lambda n: n.dtype == "bool" and n.shape in (x.shape, ())), x, y)
 
 
-def _cast(b: _Builder) -> Node:
+def _cast(b: Builder) -> Node:
     x = b.pick(lambda n: True)
     target = (b.floating, "int32", "float64", "int64", "bool", "float32")[b.choose(6)]
     if dtypes.is_float(x.dtype) and not dtypes.is_float(target):
         value = b.value(x)
-        if np.any(np.abs(value - np.rint(value)) < _GAP):
-            raise _NoStep
+        if np.any(np.abs(value - np.rint(value)) < GAP):
+            raise NoStep
     return ops.cast(ops.cast(x, target), b.floating if b.choose(2) else target)
 
 
-def _round(b: _Builder) -> Node:
+def _round(b: Builder) -> Node:
     x = b.any_float()
     value = b.value(x) * 2
-    if np.any(np.abs(value - np.rint(value)) < _GAP):
-        raise _NoStep
+    if np.any(np.abs(value - np.rint(value)) < GAP):
+        raise NoStep
     return (ops.floor, ops.ceil, ops.rint)[b.choose(3)](x)
 
 
-def _fold(b: _Builder) -> Node:
+def _fold(b: Builder) -> Node:
     x = b.pick(lambda n: n.rank > 0 and n.dtype != "bool")
     fold = _FOLDS[b.choose(len(_FOLDS) if dtypes.is_float(x.dtype) else 1)]
     return fold(x, b.axes(x), bool(b.choose(2)))
 
 
-def _fold_logic(b: _Builder) -> Node:
+def _fold_logic(b: Builder) -> Node:
     x = b.pick(lambda n: n.rank > 0 and n.dtype == "bool")
     return (ops.any, ops.all)[b.choose(2)](x, b.axes(x), bool(b.choose(2)))
 
 
-def _position(b: _Builder) -> Node:
+def _position(b: Builder) -> Node:
     x = b.pick(lambda n: n.rank > 0 and n.dtype != "bool")
     axis = b.choose(x.rank)
     ordered = np.sort(b.value(x), axis)
-    if dtypes.is_float(x.dtype) and np.any(np.diff(ordered, axis=axis) < _GAP):
-        raise _NoStep
+    if dtypes.is_float(x.dtype) and np.any(np.diff(ordered, axis=axis) < GAP):
+        raise NoStep
     return (ops.argmax, ops.argmin)[b.choose(2)](x, axis, bool(b.choose(2)))
 
 
-def _softmax(b: _Builder) -> Node:
+def _softmax(b: Builder) -> Node:
     n = b.pick(lambda n: n.rank > 0 and n.dtype == b.floating)
     axis = b.choose(n.rank)
     choice = b.choose(6)
@@ -231,9 +231,9 @@ def _softmax(b: _Builder) -> Node:
     return (ops.softmax, ops.log_softmax)[b.choose(2)](n, axis=axis)
 
 
-def _unstable(b: _Builder) -> Node:
+def _unstable(b: Builder) -> Node:
     """Formulas that stabilise knows."""
-    x = _bounded(b)
+    x = bounded(b)
     p = ops.sigmoid(x)
     clipped = ops.clip(p, 1e-3, 1 - 1e-3)
     return (
@@ -244,7 +244,7 @@ def _unstable(b: _Builder) -> Node:
     )[b.choose(12)]()  # fmt: skip
 
 
-def _reshape(b: _Builder) -> Node:
+def _reshape(b: Builder) -> Node:
     n = b.pick(lambda n: True)
     choice = b.choose(5)
     if choice == 0:
@@ -258,7 +258,7 @@ def _reshape(b: _Builder) -> Node:
     return ops.reshape(ops.reshape(n, (-1,)), (1, *n.shape))
 
 
-def _transpose(b: _Builder) -> Node:
+def _transpose(b: Builder) -> Node:
     n = b.any_of_rank(2)
     axes = list(range(n.rank))
     for position in range(n.rank - 1):
@@ -267,7 +267,7 @@ def _transpose(b: _Builder) -> Node:
     return ops.transpose(n, axes)
 
 
-def _broadcast(b: _Builder) -> Node:
+def _broadcast(b: Builder) -> Node:
     n = b.pick(lambda n: n.rank < 3)
     choice = b.choose(4)
     if choice == 0:
@@ -279,14 +279,14 @@ def _broadcast(b: _Builder) -> Node:
     return ops.broadcast_to(ops.expand_dims(n, n.rank), (*n.shape, DIMS[b.choose(4)]))
 
 
-def _slice(b: _Builder) -> Node:
+def _slice(b: Builder) -> Node:
     n = b.any_of_rank(1)
     axis = b.choose(n.rank)
     key = (slice(1, None), slice(None, -1), slice(None, None, -1), slice(None, None, 2), slice(0, None), 0, -1, None)
     return n[(slice(None),) * axis + (key[b.choose(len(key))],)]
 
 
-def _join(b: _Builder) -> Node:
+def _join(b: Builder) -> Node:
     n = b.any_of_rank(1)
     axis = b.choose(n.rank)
     others = [
@@ -300,23 +300,23 @@ def _join(b: _Builder) -> Node:
     return joined
 
 
-def _pad(b: _Builder) -> Node:
+def _pad(b: Builder) -> Node:
     n = b.pick(lambda n: n.rank > 0 and n.dtype != "bool")
     return ops.pad(n, [(b.choose(2), b.choose(3)) for _ in range(n.rank)], b.choose(2))
 
 
-def _gather(b: _Builder) -> Node:
+def _gather(b: Builder) -> Node:
     n = b.any_of_rank(1)
     axis = b.choose(n.rank)
     positions = b.pick(lambda m: dtypes.is_integer(m.dtype) and m.rank < 3)
     return ops.gather(n, positions, axis)
 
 
-def _one_hot(b: _Builder) -> Node:
+def _one_hot(b: Builder) -> Node:
     return ops.one_hot(b.pick(lambda m: dtypes.is_integer(m.dtype) and m.rank < 3), DIMS[b.choose(4)], b.floating)
 
 
-def _matmul(b: _Builder) -> Node:
+def _matmul(b: Builder) -> Node:
     x = b.pick(lambda n: n.rank >= 2 and n.dtype == b.floating)
     if b.choose(3) == 0:
         return x @ ops.swapaxes(x, -1, -2)
@@ -324,7 +324,7 @@ def _matmul(b: _Builder) -> Node:
     return x @ y
 
 
-def _dense(b: _Builder) -> Node:
+def _dense(b: Builder) -> Node:
     x = b.pick(lambda n: n.rank >= 2 and n.dtype == b.floating and isinstance(n.shape[-1], int))
     weights = b.rng.standard_normal((x.shape[-1], DIMS[b.choose(4)])).astype(x.dtype)
     state = State(weights, f"weights_{len(b.states)}")
@@ -333,27 +333,27 @@ def _dense(b: _Builder) -> Node:
     return ops.tanh(product + b.rng.standard_normal(product.shape[-1:]).astype(x.dtype)) if b.choose(2) else product
 
 
-def _gradient(b: _Builder) -> Node:
+def grow_gradient(b: Builder) -> Node:
     """A slope, which is a graph of its own."""
     x = b.pick(lambda n: n in b.inputs and dtypes.is_float(n.dtype))
-    return graphc.gradients(ops.sum(_bounded(b)), [x])[0]
+    return graphc.gradients(ops.sum(bounded(b)), [x])[0]
 
 
-STEPS: tuple[Callable[[_Builder], Node], ...] = (
+STEPS: tuple[Callable[[Builder], Node], ...] = (
     _unary, _unary_positive, _binary, _binary, _with_literal, _with_literal, _divide, _power, _compare, _compare_whole,
     _logic, _where, _cast, _round, _fold, _fold, _fold_logic, _position, _softmax, _unstable, _reshape, _transpose,
-    _broadcast, _slice, _join, _pad, _gather, _one_hot, _matmul, _dense, _gradient,
+    _broadcast, _slice, _join, _pad, _gather, _one_hot, _matmul, _dense, grow_gradient,
 )  # fmt: skip
 
 
 # Inside a step only what is continuous: values are seen at the first step, and are others at the next.
-_INNER: tuple[Callable[[_Builder], Node], ...] = (
+_INNER: tuple[Callable[[Builder], Node], ...] = (
     _unary, _unary, _binary, _binary, _with_literal, _divide, _fold, _softmax, _reshape, _transpose, _broadcast, _slice,
     _join, _pad, _matmul, _dense, _dense, _dense,
 )  # fmt: skip
 
 
-def _recurrence(b: _Builder) -> Node:
+def _recurrence(b: Builder) -> Node:
     """A scan over one or two nodes, whose random step may use any node there is."""
     first = b.pick(lambda n: n.rank > 0 and n.dtype == b.floating)
     second = b.pick(lambda n: n.rank > 0 and n.shape[0] == first.shape[0] and n.dtype == b.floating)
@@ -363,7 +363,7 @@ def _recurrence(b: _Builder) -> Node:
     def step(*inner: Node) -> tuple[list[Node], list[Node]]:
         shown = [b.value(n)[0] for n in sequences] + [b.value(n) for n in initials]
         values = {**b.values, **dict(zip(inner, shown, strict=True))}
-        inside = _Builder(b.entropy, b.floating, b.rng, [], b.states, [*b.nodes, *inner], values, b.environment)
+        inside = Builder(b.entropy, b.floating, b.rng, [], b.states, [*b.nodes, *inner], values, b.environment)
         for _ in range(2 + b.choose(5)):
             _grow(inside, _INNER)
         return [_next(inside, c) for c in inner[len(sequences) :]], [inside.nodes[-1], inner[-1]]
@@ -371,12 +371,12 @@ def _recurrence(b: _Builder) -> Node:
     finals, stacked = graphc.scan(step, sequences, initials, reverse=bool(b.choose(2)))
     results = [n for n in (*stacked, *finals) if n.rank <= 4 and _is_fine(b.value(n))]
     if not results:
-        raise _NoStep
+        raise NoStep
     b.nodes.extend(n for n in results[1:] if n not in b.nodes)
     return results[0]
 
 
-def _next(b: _Builder, carry: Node) -> Node:
+def _next(b: Builder, carry: Node) -> Node:
     """A new value of a carry, bounded: of one of the latest nodes, or of its mean where the shape is another."""
     n = ops.tanh(b.pick(lambda n: n.dtype == b.floating))
     if n.shape != carry.shape:
@@ -384,7 +384,7 @@ def _next(b: _Builder, carry: Node) -> Node:
     return (n, carry + n, carry - n)[b.choose(3)]
 
 
-def _start(b: _Builder) -> None:
+def _start(b: Builder) -> None:
     """Two float inputs (with a batch of their own each), an integer and a bool one."""
     columns = DIMS[b.choose(4)]
     for shape, dtype in (
@@ -414,9 +414,9 @@ def _is_fine(value: np.ndarray) -> bool:
     return value.size <= 2000 and bool(np.all(np.abs(value.astype(np.float64)) < _LIMIT))
 
 
-def build(seed: int, entropy: bytes, steps: Sequence[Callable[[_Builder], Node]] = STEPS) -> Program:
+def build(seed: int, entropy: bytes, steps: Sequence[Callable[[Builder], Node]] = STEPS) -> Program:
     """Return the program that these bytes describe."""
-    b = _Builder(iter(entropy), "", np.random.default_rng(seed))
+    b = Builder(iter(entropy), "", np.random.default_rng(seed))
     b.floating = "float64" if seed % 4 == 0 else "float32"
     try:
         _start(b)
@@ -427,17 +427,17 @@ def build(seed: int, entropy: bytes, steps: Sequence[Callable[[_Builder], Node]]
     return _finish(b)
 
 
-def _grow(b: _Builder, steps: Sequence[Callable[[_Builder], Node]]) -> None:
+def _grow(b: Builder, steps: Sequence[Callable[[Builder], Node]]) -> None:
     """Add a node, unless the step chosen does not apply."""
     try:
         n = steps[b.choose(len(steps))](b)
         if n.rank <= 4 and n not in b.nodes and _is_fine(b.value(n)):
             b.nodes.append(n)
-    except (_NoStep, GraphcError, ValueError, IndexError):
+    except (NoStep, GraphcError, ValueError, IndexError):
         return
 
 
-def _finish(b: _Builder) -> Program:
+def _finish(b: Builder) -> Program:
     """Outputs are the nodes that no other grown node uses, at most four of the last; states take a step downhill."""
     used = {i for n in b.nodes for i in n.inputs}
     leaves = [n for n in b.nodes if n not in used and n not in b.inputs][-4:]
@@ -446,7 +446,7 @@ def _finish(b: _Builder) -> Program:
     return Program(graph, [b.values[n] for n in b.inputs], b.states)
 
 
-def _updates(b: _Builder, outputs: tuple[Node, ...]) -> Iterator[tuple[Node, Node]]:
+def _updates(b: Builder, outputs: tuple[Node, ...]) -> Iterator[tuple[Node, Node]]:
     floats = [n for n in outputs if n.dtype == b.floating]
     if not floats or not b.states:
         return
@@ -464,7 +464,7 @@ def programs(largest: int = 48) -> st.SearchStrategy[Program]:
 
 def recurrent_programs(largest: int = 64) -> st.SearchStrategy[Program]:
     """Return a strategy of programs with loops over sequences, and slopes of them."""
-    steps = (*STEPS, *(_recurrence,) * 6, *(_gradient,) * 2)
+    steps = (*STEPS, *(_recurrence,) * 6, *(grow_gradient,) * 2)
     return st.builds(lambda seed, entropy: build(seed, entropy, steps), st.integers(0, 2**16),
                      st.binary(min_size=24, max_size=largest))  # fmt: skip
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 import graphc
 from graphc.graph import evaluate
 from tests.strategies import Program, assert_close, programs, recurrent_programs
+from tests.structured_steps import structured_programs
 
 relaxed = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 
@@ -23,6 +24,12 @@ def test_programs_compute_what_their_graphs_mean(program: Program) -> None:
 @settings(relaxed, max_examples=60)
 @given(recurrent_programs())
 def test_programs_with_recurrences_compute_what_their_graphs_mean(program: Program) -> None:
+    check(program)
+
+
+@settings(relaxed, max_examples=100)
+@given(structured_programs())
+def test_programs_with_structured_ops_compute_what_their_graphs_mean(program: Program) -> None:
     check(program)
 
 

@@ -12,6 +12,7 @@ from graphc.loopir import evaluate_plan, verify_plan
 from graphc.passes import run_pipeline
 from graphc.schedule import lower_graph
 from tests.strategies import Program, assert_close, programs, recurrent_programs
+from tests.structured_steps import structured_programs
 
 relaxed = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 
@@ -25,6 +26,12 @@ def test_plans_mean_what_their_graphs_mean(program: Program) -> None:
 @settings(relaxed, max_examples=150)
 @given(recurrent_programs())
 def test_plans_with_recurrences_mean_what_their_graphs_mean(program: Program) -> None:
+    check_program(program)
+
+
+@settings(relaxed, max_examples=150)
+@given(structured_programs())
+def test_plans_with_structured_ops_mean_what_their_graphs_mean(program: Program) -> None:
     check_program(program)
 
 
