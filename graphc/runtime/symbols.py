@@ -22,7 +22,7 @@ _PYTHON = (
     "PyErr_NoMemory", "Py_IncRef", "Py_DecRef",
 )  # fmt: skip
 _LIBC = (
-    "free", "posix_memalign", "memcpy", "memmove", "memset", "clock_gettime", "pthread_rwlock_tryrdlock",
+    "free", "posix_memalign", "madvise", "memcpy", "memmove", "memset", "clock_gettime", "pthread_rwlock_tryrdlock",
     "pthread_rwlock_trywrlock", "pthread_rwlock_rdlock", "pthread_rwlock_wrlock", "pthread_rwlock_unlock",
 )  # fmt: skip
 _GOMP = ("GOMP_parallel", "GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")

@@ -44,6 +44,12 @@ def test_readers_share_the_lock() -> None:
     assert "wrlock" not in body
 
 
+def test_large_arenas_are_in_large_pages() -> None:
+    body = _body(emit_plan(relu_twice(), TARGET), "graphc_call")
+    assert "select i1 %" in body[: body.index("@posix_memalign")]
+    assert body.index("@posix_memalign") < body.index("@madvise") < body.index("@graphc_run")
+
+
 def test_threads_wait_where_launches_depend() -> None:
     large = relu_twice(work=10**9)
     assert _body(emit_plan(large, TARGET), "graphc_region").count("@GOMP_barrier") == 1

@@ -34,7 +34,7 @@ def relu() -> Executable:
     return compiled(relu_twice(), "relu_twice", single=True)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 3, 16, 257, 40_001])
+@pytest.mark.parametrize("rows", [0, 1, 3, 16, 257, 40_001, 120_001])
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_every_batch_size_without_recompiling(relu: Executable, rows: int, count: int) -> None:
     set_threads(count)
