@@ -107,9 +107,9 @@ def compile_graph(
         graph, checked = guarded_graph(graph)
     report = passes.run_pipeline(graph)
     rewritten = time.perf_counter()
-    plan = schedule.lower_graph(report.graph)
-    lowered = time.perf_counter()
     device = runtime.current_device()
+    plan = schedule.lower_graph(report.graph, in_panels=isinstance(device, runtime.CpuDevice))
+    lowered = time.perf_counter()
     if not isinstance(device, runtime.CpuDevice):
         program = codegen.emit_cuda(plan, config.get("GRAPHC_MATMUL_PRECISION"))
         stages = _stages(report, rewritten, lowered)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphc.loopir.nodes import Call, ContractKernel, Expr, Fold, For, Kernel, Let, Load, LoopKernel, Statement, Store
-from graphc.symbolic import Dim, product
+from graphc.symbolic import Dim, product, substitute, symbols
 
 # Choosing and converting are no arithmetic.
 _FREE = frozenset({"where", "cast"})
@@ -34,8 +34,13 @@ def _of_body(body: Iterable[Statement]) -> Dim:
 
 def _of_statement(s: Statement) -> Dim:
     match s:
-        case For(_, extent, body, _, _):
-            return extent * _of_body(body)
+        case For(symbol, extent, body, _, _):
+            inside = _of_body(body)
+            if symbol not in symbols(inside):
+                return extent * inside
+            # The last iteration may be a smaller block than the others.
+            last = substitute(inside, {symbol: extent - 1})
+            return (extent - 1) * substitute(inside, {symbol: 0}) + last
         case Let(_, value):
             return _of_expression(value)
         case Store(_, _, value, accumulate):

@@ -157,17 +157,21 @@ class Executable:
         """Make a running `epoch` return after its present step. For other threads."""
         self._stop.value = 1
 
+    @property
+    def language(self) -> str:
+        """What the program's text is written in: `llvm`, on a GPU `cuda`."""
+        return self._device.language
+
     def source(self, kind: Literal["llvm", "cuda", "asm"] | None = None) -> str:
         """Return the program's text (`llvm`, on a GPU `cuda`), or the assembly it became (`asm`).
 
         Raises ExecutionError for another kind.
         """
-        language = self._device.language
-        if kind is None or kind == language:
+        if kind is None or kind == self.language:
             return self._text
         if kind == "asm":
             return self._device.assembly(self._text)
-        raise ExecutionError(f"an executable has the sources {language!r} and 'asm'; got {kind!r}")
+        raise ExecutionError(f"an executable has the sources {self.language!r} and 'asm'; got {kind!r}")
 
     def report(self, form: Literal["text", "rich", "json"] = "text") -> Any:
         """Return what was compiled: kernels, why they are not fused, layouts, memory, time of each stage.

@@ -13,6 +13,7 @@ from graphc.schedule.elements import buffer_name
 from graphc.schedule.fuse import Fusion
 from graphc.schedule.keep import keep_prepared
 from graphc.schedule.memory import place_temporaries
+from graphc.schedule.panels import pack_panels
 from graphc.schedule.results import separate_results
 from graphc.schedule.split import split_reductions
 from graphc.schedule.steps import lower_steps
@@ -20,12 +21,12 @@ from graphc.schedule.storage import choose_storage
 from graphc.symbolic import Dim, Symbol, bare_symbol, symbols
 
 
-def lower_graph(graph: Graph) -> Plan:
-    """Return the plan of a graph of primitives.
+def lower_graph(graph: Graph, in_panels: bool = False) -> Plan:
+    """Return the plan of a graph of primitives; `in_panels` lays out large weights as processors like to read them.
 
     Raises CompileError where a run-time dim is not an axis of an argument.
     """
-    graph = prepare_graph(graph)
+    graph = prepare_graph(graph, in_panels)
     fusion = Fusion(graph, choose_anchors(graph))
     storage = choose_storage(graph, fusion)
     steps = lower_steps(fusion, storage)
@@ -41,9 +42,13 @@ def lower_graph(graph: Graph) -> Plan:
     return Plan(sizes, buffers, arguments, results, steps, arena, requirements, prepared)
 
 
-def prepare_graph(graph: Graph) -> Graph:
-    """Return the graph whose nodes the plan's kernels compute: large folds in two, results in memory of their own."""
-    return separate_results(split_columns(split_reductions(graph)))
+def prepare_graph(graph: Graph, in_panels: bool = False) -> Graph:
+    """Return the graph whose nodes the plan's kernels compute: large folds in two, results in memory of their own.
+
+    `in_panels`: large weights that stay the same are laid out in panels.
+    """
+    split = split_columns(split_reductions(graph))
+    return separate_results(pack_panels(split) if in_panels else split)
 
 
 def _requirements(graph: Graph) -> tuple[Requirement, ...]:

@@ -1,0 +1,81 @@
+"""Weights in panels of columns: what tiles read of large ones lies together, and was laid so once.
+
+    y = x @ w        ->    p = copy(panels of w)                           # (n / width, k, width), kept
+                           y = reshape(contract(x, p))                     # (rows, n / width, width)
+
+A tile takes some columns of all rows of the right operand. Of a large one in rows these are far apart: each is a page
+of its own, which no processor reads ahead, and copying them at each call costs what few rows of the left one do not
+win back. Weights of a program that does not change them are therefore copied once, as `keep_prepared` has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from graphc.graph import CONSTANT, STATE, Graph, Node, builder, inheriting, rebuild
+from graphc.schedule.results import copy_of
+from graphc.symbolic import product
+
+# Elements of weights that the second cache would hold beside everything else; and those of which there should not be
+# a copy in memory.
+LEAST, MOST = 1 << 17, 1 << 22
+# Columns of a panel: a few vectors of any processor. No more than a quarter of the lanes may be without a column.
+_NARROWEST, _WIDEST, _LANES = 16, 64, 16
+_LEAST_FILLED = 0.75
+
+
+def pack_panels(graph: Graph) -> Graph:
+    """Return the graph with the large weights of contractions in panels; one with updates as it is."""
+    if graph.updates:
+        return graph
+    known = _known(graph)
+    packed = {n: width for n in graph.nodes if (width := _panel_width(n, known))}
+    return graph.map(lambda n, inputs: _in_panels(n, inputs, packed[n]) if n in packed else rebuild(n, inputs))
+
+
+def _known(graph: Graph) -> set[Node]:
+    """Return the nodes that follow from states and constants alone."""
+    known: set[Node] = set()
+    for n in graph.nodes:
+        if n.op in (STATE, CONSTANT) or (n.inputs and known.issuperset(n.inputs)):
+            known.add(n)
+    return known
+
+
+def _panel_width(n: Node, known: Collection[Node]) -> int:
+    """Return how many columns the panels of a contraction's weights have; 0 where they stay as they are."""
+    if n.op.kind != "contraction" or n in known or n.inputs[1] not in known or n.dtype != "float32":
+        return 0
+    w = n.inputs[1]
+    # Parts of one matrix share a kernel as they are.
+    if w.op.name == "slice" or not _has_one_axis_of_columns(n):
+        return 0
+    size, columns = product(w.shape), w.shape[-1]
+    if not isinstance(size, int) or not isinstance(columns, int) or not LEAST <= size <= MOST:
+        return 0
+    widths = [d for d in range(_NARROWEST, min(_WIDEST, columns // 2) + 1) if columns % d == 0]
+    best = max(widths, key=lambda d: (_filled(d), d), default=_NARROWEST)
+    return best if best in widths and _filled(best) >= _LEAST_FILLED else 0
+
+
+def _filled(width: int) -> float:
+    """Return the part of the lanes of a panel's vectors that are columns."""
+    return width / (-(-width // _LANES) * _LANES)
+
+
+def _has_one_axis_of_columns(n: Node) -> bool:
+    """Tell whether the last axis of the right operand is the only one of its own, and nothing goes in step."""
+    x, w = n.inputs
+    if n.op.name == "matmul":
+        return x.rank == w.rank == 2
+    return not n.attrs["batch"] and sorted(j for _, j in n.attrs["depth"]) == list(range(w.rank - 1))
+
+
+def _in_panels(n: Node, inputs: tuple[Node, ...], width: int) -> Node:
+    x, w = inputs
+    with inheriting(n.provenance):
+        split = builder("reshape")(w, (*w.shape[:-1], -1, width))
+        panels = copy_of(builder("moveaxis")(split, -2, 0), 0)
+        depth = n.attrs.get("depth", ((1, 0),))
+        whole: Node = builder("contract")(x, panels, [(i, j + 1) for i, j in depth])
+        return builder("reshape")(whole, n.shape)
