@@ -111,7 +111,7 @@ def compile_graph(
     plan = schedule.lower_graph(report.graph, in_panels=isinstance(device, runtime.CpuDevice))
     lowered = time.perf_counter()
     if not isinstance(device, runtime.CpuDevice):
-        program = codegen.emit_cuda(plan, config.get("GRAPHC_MATMUL_PRECISION"))
+        program = codegen.emit_cuda(plan, config.get("GRAPHC_MATMUL_PRECISION"), config.get("GRAPHC_CUBLAS"))
         stages = _stages(report, rewritten, lowered)
         return runtime.load_program(plan, program, device, report.graph, stages, name, single, checked, built)
     text = codegen.emit_plan(plan, cpu_target(), profiled, len(checked))

@@ -87,6 +87,9 @@ FLAGS: dict[str, Flag] = {
             "float32",
             "what a GPU may round float32 operands of contractions to: float32, tf32 or bfloat16",
         ),
+        Flag(
+            "GRAPHC_CUBLAS", _boolean, False, "1: large matrix products on a GPU go through cuBLASLt (not yet measured)"
+        ),
         Flag("GRAPHC_DEVICE", _device, "cpu", "where programs run: cpu, cuda or cuda:N"),
     )
 }

@@ -2,7 +2,7 @@
 
 from graphc.loopir.count import count_operations
 from graphc.loopir.evaluate import evaluate_kernel, evaluate_plan
-from graphc.loopir.geometry import DeviceProgram, Geometry, StandingGrid
+from graphc.loopir.geometry import DeviceProgram, Geometry, LibraryProduct, Matrix, StandingGrid
 from graphc.loopir.interface import EPOCH_FIELDS, PROFILE_FIELDS, has_epoch, size_sources
 from graphc.loopir.nodes import (
     COMBINERS,
@@ -62,10 +62,12 @@ __all__ = [
     "Kernel",
     "Launch",
     "Let",
+    "LibraryProduct",
     "Load",
     "Local",
     "Loop",
     "LoopKernel",
+    "Matrix",
     "Origin",
     "Parameter",
     "Place",

@@ -39,15 +39,49 @@ class StandingGrid:
 
 
 @dataclass(frozen=True, slots=True)
+class Matrix:
+    """A matrix of float32 in the buffer of a launch's parameter of this number: `offset` elements from its start.
+
+    Its lines are `stride` elements apart; where it `is_transposed`, its columns are.
+    """
+
+    parameter: int
+    offset: Dim
+    stride: Dim
+    is_transposed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryProduct:
+    """What may be done for a launch instead: result (rows, columns) = left @ right + bias, then functions of the text.
+
+    `bias` has an element a column. `finish` are started with the launch's arguments. `precision` is what operands may
+    be rounded to.
+    """
+
+    left: Matrix
+    right: Matrix
+    result: Matrix
+    rows: Dim
+    columns: Dim
+    depth: Dim
+    bias: Matrix | None
+    finish: tuple[Geometry, ...]
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceProgram:
     """The text of a plan's kernels and, for each of `plan.launches`, what is started for it, in order.
 
-    `standing` has, by their position among the plan's steps, the loops that may be started as one instead.
+    `standing` has, by their position among the plan's steps, the loops that may be started as one instead;
+    `products`, by their position in `plan.launches`, what a library may multiply.
     """
 
     text: str
     geometries: tuple[tuple[Geometry, ...], ...]
     standing: Mapping[int, StandingGrid] = field(default_factory=dict)
+    products: Mapping[int, LibraryProduct] = field(default_factory=dict)
 
     @property
     def scratch(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from graphc.runtime.arguments import Array
@@ -68,6 +69,29 @@ class Memory(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A matrix of float32 in an accelerator's memory: its lines `stride` elements apart, or columns if transposed."""
+
+    address: int
+    stride: int
+    is_transposed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """result (rows, columns) = left (rows, depth) @ right + bias, where there is one: an element for each column."""
+
+    left: Operand
+    right: Operand
+    result: Operand
+    rows: int
+    columns: int
+    depth: int
+    bias: int | None
+    precision: str
+
+
 class Kernels(Protocol):
     """Loaded kernels of an accelerator."""
 
@@ -108,6 +132,14 @@ class Accelerator(Compiler, Protocol):
 
     def copy_out(self, array: Array, address: int) -> None:
         """Copy memory of the device to a contiguous array."""
+        ...
+
+    def find_library(self) -> None:
+        """Make `multiply` possible. Raises DeviceError where there is no library for it."""
+        ...
+
+    def multiply(self, product: Product) -> None:
+        """Start a matrix product."""
         ...
 
     def capture(self, launches: Callable[[], None]) -> Callable[[], None]:

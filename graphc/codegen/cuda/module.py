@@ -10,8 +10,20 @@ from graphc.codegen.cuda.contract import contract_parts
 from graphc.codegen.cuda.function import emit_function
 from graphc.codegen.cuda.long_fold import merging_kernel, parted_folds
 from graphc.codegen.cuda.persistent import emit_persistent, is_aligned
+from graphc.codegen.cuda.product import emit_product
 from graphc.codegen.cuda.split import adding_kernel
-from graphc.loopir import DeviceProgram, Geometry, Kernel, Loop, LoopKernel, Plan, StandingGrid, has_epoch
+from graphc.loopir import (
+    ContractKernel,
+    DeviceProgram,
+    Geometry,
+    Kernel,
+    LibraryProduct,
+    Loop,
+    LoopKernel,
+    Plan,
+    StandingGrid,
+    has_epoch,
+)
 
 
 def prelude() -> str:
@@ -48,12 +60,12 @@ def emit_cuda_kernel(
     return f"{text}\n{more}", (first, replace(last, scratch=first.scratch))
 
 
-def emit_cuda(plan: Plan, precision: str = "float32") -> DeviceProgram:
+def emit_cuda(plan: Plan, precision: str = "float32", with_library: bool = False) -> DeviceProgram:
     """Return a plan's text and the geometries of each of its launches.
 
     Kernels that are equal become one function. Equal programs have equal text, in every process. `precision` is what
     the operands of contractions in float32 may be rounded to: float32 (no rounding), tf32 or bfloat16, both of which
-    tensor cores multiply; sums are float32 in any case.
+    tensor cores multiply; sums are float32 in any case. `with_library`: say which launches a library may do instead.
     """
     functions: dict[tuple[Kernel, bool], tuple[Geometry, ...]] = {}
     texts, geometries = [prelude()], []
@@ -63,6 +75,13 @@ def emit_cuda(plan: Plan, precision: str = "float32") -> DeviceProgram:
             text, functions[key] = emit_cuda_kernel(launch.kernel, f"kernel_{len(functions)}", key[1], precision)
             texts.append(text)
         geometries.append(functions[key])
+    products: dict[int, LibraryProduct] = {}
+    for position, launch in enumerate(plan.launches if with_library else ()):
+        if not isinstance(launch.kernel, ContractKernel):
+            continue
+        if (made := emit_product(launch.kernel, f"finish_{position}", precision)) is not None:
+            texts.append(made[0])
+            products[position] = made[1]
     standing: dict[int, StandingGrid] = {}
     for position, step in enumerate(plan.steps):
         if isinstance(step, Loop) and (found := emit_persistent(step, plan, f"loop_{position}", precision)) is not None:
@@ -70,4 +89,4 @@ def emit_cuda(plan: Plan, precision: str = "float32") -> DeviceProgram:
             standing[position] = found[1]
     if has_epoch(plan):
         texts.append(_part("epoch.cuh"))
-    return DeviceProgram("\n".join(texts), tuple(geometries), standing)
+    return DeviceProgram("\n".join(texts), tuple(geometries), standing, products)

@@ -14,7 +14,8 @@ import numpy as np
 from graphc.errors import DeviceError, ExecutionError
 from graphc.runtime.arguments import Array
 from graphc.runtime.cuda.compiler import Nvrtc
-from graphc.runtime.protocol import Kernels, Memory
+from graphc.runtime.cuda.library import CublasLt, cublas_library
+from graphc.runtime.protocol import Kernels, Memory, Product
 
 # Ampere: what the generated code is compiled and tested for at least.
 _LEAST_CAPABILITY = (8, 0)
@@ -53,14 +54,19 @@ class _Kernels:
 class CudaDevice:
     """One NVIDIA GPU.
 
-    `cupy` is the module, so that tests can give a stand-in; `compiler` defaults to NVRTC for the GPU's architecture.
+    `cupy` is the module, `library` returns cuBLASLt: tests give stand-ins. `compiler` defaults to NVRTC for the GPU's
+    architecture.
     Raises DeviceError where the GPU is not there or too old.
     """
 
     language = "cuda"
 
-    def __init__(self, cupy: Any, number: int = 0, compiler: Any = None) -> None:
+    def __init__(
+        self, cupy: Any, number: int = 0, compiler: Any = None, library: Callable[[], Any] = cublas_library
+    ) -> None:
         self._cupy, self._number = cupy, number
+        self._library = library
+        self._products: CublasLt | None = None
         self.name = f"cuda:{number}"
         facts = self._properties()
         capability = (int(facts["major"]), int(facts["minor"]))
@@ -139,6 +145,18 @@ class CudaDevice:
         kind = runtime.memcpyDeviceToHost
         with self.current():
             runtime.memcpyAsync(array.ctypes.data, address, array.nbytes, kind, self._stream.ptr)
+
+    def find_library(self) -> None:
+        """Load cuBLASLt. Raises DeviceError where it is not installed."""
+        if self._products is None:
+            with self.current():
+                self._products = CublasLt(self._library())
+
+    def multiply(self, product: Product) -> None:
+        """Start a matrix product by cuBLASLt."""
+        assert self._products is not None, "find_library comes first"
+        with self.current():
+            self._products.multiply(product, self._stream.ptr)
 
     def capture(self, launches: Callable[[], None]) -> Callable[[], None]:
         """Record launches as one CUDA graph; return what replays it."""

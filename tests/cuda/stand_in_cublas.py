@@ -1,0 +1,83 @@
+"""A stand-in for cuBLASLt's C functions: matrices column by column, as its manual says, multiplied by NumPy."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+_OUT_OF_RANGE = 7
+
+
+def _number(argument: Any) -> int:
+    """Return a number or address as C would read it."""
+    return int(getattr(argument, "value", argument) or 0)
+
+
+class StandInCublasLt:
+    """Keeps descriptions by handle; `owner` is the stand-in for CuPy, whose current stream does or records products."""
+
+    def __init__(self, owner: Any) -> None:
+        self._owner = owner
+        self._made: dict[int, Any] = {}
+        self.products: list[tuple[int, int, int]] = []
+
+    def _make(self, handle: Any, what: Any) -> int:
+        number = handle._obj.value = len(self._made) + 1
+        self._made[number] = what
+        return 0
+
+    def cublasLtCreate(self, handle: Any) -> int:
+        return self._make(handle, "handle")
+
+    def cublasLtMatmulDescCreate(self, handle: Any, compute: int, scale: int) -> int:
+        return self._make(handle, {"compute": compute, "scale": scale, 3: 0, 4: 0, 7: 1})
+
+    def cublasLtMatmulDescSetAttribute(self, handle: Any, attribute: int, value: Any, size: Any) -> int:
+        assert _number(size) == ctypes.sizeof(value._obj) == (8 if attribute == 8 else 4)
+        self._made[_number(handle)][attribute] = value._obj.value
+        return 0
+
+    def cublasLtMatrixLayoutCreate(self, handle: Any, kind: int, rows: Any, columns: Any, stride: Any) -> int:
+        assert kind == 0
+        if _number(stride) < _number(rows):
+            return _OUT_OF_RANGE
+        return self._make(handle, (_number(rows), _number(columns), _number(stride)))
+
+    def cublasLtMatrixLayoutDestroy(self, handle: Any) -> int:
+        self._made[_number(handle)] = None
+        return 0
+
+    cublasLtMatmulDescDestroy = cublasLtMatrixLayoutDestroy
+
+    def cublasLtMatmul(self, *arguments: Any) -> int:
+        _, about, one, a, a_layout, b, b_layout, zero, c, c_layout, d, d_layout, algorithm, work, work_bytes, stream = (
+            arguments
+        )
+        assert (one._obj.value, zero._obj.value, algorithm, work, _number(work_bytes)) == (1, 0, None, None, 0)
+        assert (_number(c), _number(c_layout)) == (_number(d), _number(d_layout))
+        assert self._owner.current.ptr == _number(stream)
+        facts = dict(self._made[_number(about)])
+        assert facts["scale"] == 0
+        matrices = [self._matrix(x, y) for x, y in ((a, a_layout), (b, b_layout), (d, d_layout))]
+
+        def multiply() -> None:
+            left, right = (m.T if facts[side] else m for m, side in zip(matrices, (3, 4)))
+            product = left.astype("float64") @ right.astype("float64")
+            if facts[7] == 4:
+                numbers = (ctypes.c_float * len(product)).from_address(facts[8])
+                product += np.ctypeslib.as_array(numbers)[:, None]
+            matrices[2][...] = product
+
+        rows, columns, _ = self._made[_number(d_layout)]
+        self.products.append((rows, columns, facts[7]))
+        self._owner.current.do(multiply)
+        return 0
+
+    def _matrix(self, address: Any, layout: Any) -> Any:
+        """Return the memory of a matrix whose columns lie one behind the other."""
+        rows, columns, stride = self._made[_number(layout)]
+        count = (columns - 1) * stride + rows
+        flat = np.ctypeslib.as_array((ctypes.c_float * count).from_address(_number(address)))
+        return np.lib.stride_tricks.as_strided(flat, (rows, columns), (4, 4 * stride))
