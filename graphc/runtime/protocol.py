@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from graphc.runtime.arguments import Array
 
@@ -92,6 +92,14 @@ class Product:
     precision: str
 
 
+class Event(Protocol):
+    """A moment in what an accelerator does."""
+
+    def synchronize(self) -> None:
+        """Return when it has come."""
+        ...
+
+
 class Kernels(Protocol):
     """Loaded kernels of an accelerator."""
 
@@ -132,6 +140,26 @@ class Accelerator(Compiler, Protocol):
 
     def copy_out(self, array: Array, address: int) -> None:
         """Copy memory of the device to a contiguous array."""
+        ...
+
+    def copy_within(self, address: int, source: int, count: int) -> None:
+        """Copy bytes from one place of the device to another."""
+        ...
+
+    def locked_array(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return an array on the host that `send` copies from without waiting."""
+        ...
+
+    def send(self, copies: Sequence[tuple[int, Array]], after: Event | None) -> Event:
+        """Start copies of locked arrays to the device, beside the launches, once `after` has come; return their end."""
+        ...
+
+    def mark(self) -> Event:
+        """Return the moment when all that was launched so far is done."""
+        ...
+
+    def hold(self, event: Event) -> None:
+        """Let what is launched next wait for an event."""
         ...
 
     def find_library(self) -> None:

@@ -6,6 +6,7 @@ capture refuses to wait; modules are read from files; memory is full of rubbish;
 
 from __future__ import annotations
 
+import collections
 import ctypes
 import itertools
 from collections.abc import Callable, Iterator
@@ -54,7 +55,23 @@ class _Graph:
 
     def launch(self, stream: Any) -> None:
         for action in self.actions:
-            action()
+            stream.do(action)
+
+
+class _Event:
+    """A moment of the stream that it is recorded on."""
+
+    def __init__(self, disable_timing: bool) -> None:
+        assert disable_timing
+        self.stream: Any = None
+        self.has_come = True
+
+    def come(self) -> None:
+        self.has_come = True
+
+    def synchronize(self) -> None:
+        if not self.has_come:
+            self.stream.advance(self)
 
 
 class StandIn:
@@ -71,6 +88,8 @@ class StandIn:
         self.order, self.free, self.processors = order, memory, processors
         self.launches, self.replays, self.has_driver = 0, 0, True
         self.allocated: list[_Memory] = []
+        # Which streams do things only when somebody waits for them, by the order of their making.
+        self.late: frozenset[int] = frozenset()
         self._streams: dict[int, Any] = {}
         self._numbers = itertools.count(1)
         self.current: Any = None
@@ -92,6 +111,7 @@ class StandIn:
             getDeviceProperties=lambda number: facts,
             memcpyHostToDevice=1,
             memcpyDeviceToHost=2,
+            memcpyDeviceToDevice=3,
             memcpyAsync=self._copy,
         )
         self.cuda = SimpleNamespace(
@@ -99,6 +119,8 @@ class StandIn:
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
             Device=self._device,
             Stream=self._stream,
+            Event=_Event,
+            alloc_pinned_memory=lambda count: np.full(count, _RUBBISH, np.uint8),
             alloc=self._allocate,
         )
 
@@ -121,7 +143,7 @@ class StandIn:
     def _copy(self, to: int, source: int, count: int, kind: int, stream: int) -> None:
         if self._streams[stream].recorded is not None:
             raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported: pageable memory in a capture")
-        ctypes.memmove(to, source, count)
+        self._streams[stream].do(lambda: ctypes.memmove(to, source, count))
 
     def RawModule(self, path: str, enable_cooperative_groups: bool) -> Any:
         return _Module(self, Path(path), enable_cooperative_groups)
@@ -130,8 +152,10 @@ class StandIn:
 class _Stream:
     def __init__(self, owner: StandIn, number: int) -> None:
         self._owner, self.ptr = owner, number
-        self.recorded: list[Callable[[], None]] | None = None
+        self.recorded: list[Any] | None = None
         self._before: list[Any] = []
+        # What is still to be done; an event stands for waiting for it.
+        self._queue: collections.deque[Callable[[], object] | _Event] = collections.deque()
 
     def __enter__(self) -> _Stream:
         self._before.append(self._owner.current)
@@ -152,12 +176,34 @@ class _Stream:
     def synchronize(self) -> None:
         if self.recorded is not None:
             raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported")
+        self.advance()
 
-    def do(self, action: Callable[[], None]) -> None:
-        if self.recorded is None:
-            action()
-        else:
+    def record(self, event: _Event) -> None:
+        event.stream, event.has_come = self, False
+        self.do(event.come)
+
+    def wait_event(self, event: _Event) -> None:
+        self.do(event)
+
+    def do(self, action: Callable[[], object] | _Event) -> None:
+        if self.recorded is not None:
             self.recorded.append(action)
+            return
+        self._queue.append(action)
+        if self.ptr not in self._owner.late:
+            self.advance(waits=False)
+
+    def advance(self, until: _Event | None = None, waits: bool = True) -> None:
+        """Do what is to be done up to an event, or all; `waits`: for other streams too."""
+        while self._queue and not (until is not None and until.has_come):
+            first = self._queue[0]
+            if isinstance(first, _Event):
+                if not first.has_come and not waits:
+                    return
+                first.synchronize()
+            self._queue.popleft()
+            if not isinstance(first, _Event):
+                first()
 
 
 class _Module:

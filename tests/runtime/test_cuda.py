@@ -15,6 +15,7 @@ from graphc.errors import ConfigError, DeviceError, ExecutionError, ShapeError
 from graphc.graph import Node, State
 from graphc.runtime import CudaDevice, Executable, current_device, find_device, set_device
 from graphc.runtime.cuda.device import cuda
+from graphc.runtime.cuda.streaming import _Slot
 from tests.cuda.kernels import needs_compiler
 from tests.cuda.stand_in import EmulatedCompiler, StandIn, emulated_device
 
@@ -139,16 +140,40 @@ def test_an_epoch_replays_and_copies_nothing_between_its_steps() -> None:
     assert chip._cupy.replays == 1
 
 
-def test_data_that_does_not_fit_is_gathered_on_the_host() -> None:
+# The device's streams, by number: that of the launches and that of the copies beside them.
+LAUNCHES, COPIES = 1, 2
+
+
+@pytest.mark.parametrize("late", [(), (LAUNCHES,), (COPIES,), (LAUNCHES, COPIES)])
+def test_data_that_does_not_fit_is_sent_step_by_step(late: tuple[int, ...]) -> None:
     x, y = data(50_000)
     w, small = weights(), weights()
-    order = np.random.default_rng(2).permutation(50_000)[:40]
+    order = np.random.default_rng(2).permutation(50_000)[:120]
     totals = [np.zeros(1), np.zeros(1)]
     roomy, tight = emulated_device(), emulated_device(memory=500_000)
-    assert training_step(w, roomy).epoch([x, y], order, 16, 0, 3, totals[0], 60.0) == 3
-    assert training_step(small, tight).epoch([x, y], order, 16, 0, 3, totals[1], 60.0) == 3
+    tight._cupy.late = frozenset(late)
+    assert training_step(w, roomy).epoch([x, y], order, 16, 0, 8, totals[0], 60.0) == 8
+    assert training_step(small, tight).epoch([x, y], order, 16, 0, 8, totals[1], 60.0) == 8
     np.testing.assert_array_equal(totals[0], totals[1])
     np.testing.assert_array_equal(w.get_value(), small.get_value())
+
+
+@pytest.mark.parametrize(
+    ("forgotten", "late"), [("sent", COPIES), ("read", LAUNCHES), ("hold", COPIES)], ids=["sent", "read", "hold"]
+)
+def test_every_wait_for_a_buffer_is_needed(monkeypatch: pytest.MonkeyPatch, forgotten: str, late: int) -> None:
+    x, y = data(50_000)
+    order = np.random.default_rng(2).permutation(50_000)[:120]
+    w, careless = weights(), weights()
+    assert training_step(w, emulated_device()).epoch([x, y], order, 16, 0, 8, np.zeros(1), 60.0) == 8
+    tight = emulated_device(memory=500_000)
+    tight._cupy.late = frozenset({late})
+    if forgotten == "hold":
+        tight.hold = lambda event: None  # type: ignore[method-assign]
+    else:
+        monkeypatch.setattr(_Slot, forgotten, property(lambda slot: None, lambda slot, event: None), raising=False)
+    assert training_step(careless, tight).epoch([x, y], order, 16, 0, 8, np.zeros(1), 60.0) == 8
+    assert not np.array_equal(w.get_value(), careless.get_value())
 
 
 def test_an_interrupted_epoch_returns_after_its_step() -> None:

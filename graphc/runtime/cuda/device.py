@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from graphc.errors import DeviceError, ExecutionError
 from graphc.runtime.arguments import Array
 from graphc.runtime.cuda.compiler import Nvrtc
 from graphc.runtime.cuda.library import CublasLt, cublas_library
-from graphc.runtime.protocol import Kernels, Memory, Product
+from graphc.runtime.protocol import Event, Kernels, Memory, Product
 
 # Ampere: what the generated code is compiled and tested for at least.
 _LEAST_CAPABILITY = (8, 0)
@@ -81,6 +82,7 @@ class CudaDevice:
         self.most_blocks = self.blocks_at_once * _BLOCKS_EACH
         with self._cupy.cuda.Device(number):
             self._stream = cupy.cuda.Stream(non_blocking=True)
+            self._copies = cupy.cuda.Stream(non_blocking=True)
 
     def _properties(self) -> Any:
         runtime = self._cupy.cuda.runtime
@@ -145,6 +147,45 @@ class CudaDevice:
         kind = runtime.memcpyDeviceToHost
         with self.current():
             runtime.memcpyAsync(array.ctypes.data, address, array.nbytes, kind, self._stream.ptr)
+
+    def copy_within(self, address: int, source: int, count: int) -> None:
+        """Start a copy on the device."""
+        runtime = self._cupy.cuda.runtime
+        with self.current():
+            runtime.memcpyAsync(address, source, count, runtime.memcpyDeviceToDevice, self._stream.ptr)
+
+    def locked_array(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return an array in page-locked memory."""
+        kind, count = np.dtype(dtype), math.prod(shape)
+        with self.current():
+            memory = self._cupy.cuda.alloc_pinned_memory(max(1, count * kind.itemsize))
+        return np.frombuffer(memory, kind, count).reshape(shape)
+
+    def send(self, copies: Sequence[tuple[int, Array]], after: Event | None) -> Event:
+        """Start copies on a stream of their own."""
+        runtime = self._cupy.cuda.runtime
+        with self._cupy.cuda.Device(self._number), self._copies:
+            if after is not None:
+                self._copies.wait_event(after)
+            for address, array in copies:
+                place = array.ctypes.data
+                runtime.memcpyAsync(address, place, array.nbytes, runtime.memcpyHostToDevice, self._copies.ptr)
+            return self._recorded(self._copies)
+
+    def mark(self) -> Event:
+        """Return an event on the stream of the launches."""
+        with self.current():
+            return self._recorded(self._stream)
+
+    def hold(self, event: Event) -> None:
+        """Let the stream of the launches wait for an event."""
+        with self.current():
+            self._stream.wait_event(event)
+
+    def _recorded(self, stream: Any) -> Event:
+        event: Event = self._cupy.cuda.Event(disable_timing=True)
+        stream.record(event)
+        return event
 
     def find_library(self) -> None:
         """Load cuBLASLt. Raises DeviceError where it is not installed."""

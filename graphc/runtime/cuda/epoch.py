@@ -14,6 +14,7 @@ from graphc.errors import DeviceError
 from graphc.runtime.arguments import Array, bind_sizes
 from graphc.runtime.cuda.binding import Binding
 from graphc.runtime.cuda.program import CudaProgram
+from graphc.runtime.cuda.streaming import RowStream
 from graphc.runtime.epoch import Request, prepare_epoch
 from graphc.runtime.protocol import Kernels, Memory
 from graphc.runtime.symbols import state_lock
@@ -26,7 +27,7 @@ _THREADS = 256
 class EpochRunner:
     """Runs the epochs of one program; keeps the data of the epoch under way on the device, where it fits.
 
-    Data that does not fit is gathered on the host, step by step.
+    Data that does not fit is gathered on the host, each step's while the one before computes.
     """
 
     def __init__(self, program: CudaProgram) -> None:
@@ -36,6 +37,8 @@ class EpochRunner:
         # What lies on the device: the host's arrays (None: does not fit), and where.
         self._kept: list[Array] = []
         self._data: list[Memory] | None = []
+        # Feeds the steps where the data does not fit.
+        self._rows: RowStream | None = None
 
     def __call__(
         self,
@@ -79,10 +82,12 @@ class EpochRunner:
             return
         if self._data is None or [a.nbytes for a in wanted] != [a.nbytes for a in self._kept]:
             self._data = None
+            self._rows = None
             try:
                 self._data = [self._device.allocate(a.nbytes) for a in wanted]
             except DeviceError:
                 self._kept = wanted
+                self._rows = RowStream(wanted[:-1], request.rows, self._device)
                 return
         for array, memory in zip(wanted, self._data):
             self._device.copy_in(memory.address, array)
@@ -95,18 +100,16 @@ class EpochRunner:
         rows = min(batch_size, len(request.indices) - start)
         shapes = request.shapes(rows)
         sizes = request.sizes if rows == request.rows else bind_sizes(program.plan, shapes, program.name)
-        places = "" if self._data is None else " ".join(str(memory.address) for memory in self._data)
-        binding, kernels = program.bound(sizes, f"epoch {batch_size} {places}")
+        data = "" if self._data is None else " ".join(str(memory.address) for memory in self._data)
+        binding, kernels = program.bound(sizes, f"epoch {batch_size} {data}")
         program.prepare_kept(binding, kernels)
         addresses = [binding.addresses[argument.buffer] for argument in program.plan.arguments]
         for array, address, is_gathered in zip(request.arrays, addresses, request.gathered):
             if not is_gathered:
                 self._device.copy_in(address, array)
-            elif self._data is None:
-                chosen = array[request.indices[start : start + rows]]
-                self._device.copy_in(address, chosen)
-                # The rows must stay until they are on the device.
-                self._device.wait()
+        if self._rows is not None:
+            places = [address for address, is_gathered in zip(addresses, request.gathered) if is_gathered]
+            self._rows.feed(request.indices[start : start + rows], places)
         binding.run(kernels, functools.partial(self._around, request, rows, batch_size, binding, kernels))
 
     def _around(
