@@ -46,7 +46,7 @@ class FloorDiv:
     divisor: Dim
 
     def __str__(self) -> str:
-        return f"({self.numerator} // {self.divisor})"
+        return f"({_operand(self.numerator)} // {_operand(self.divisor)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Modulo:
     divisor: Dim
 
     def __str__(self) -> str:
-        return f"({self.numerator} % {self.divisor})"
+        return f"({_operand(self.numerator)} % {_operand(self.divisor)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +273,10 @@ def bare_symbol(dim: Dim) -> Symbol | None:
     if coefficient != 1 or len(monomial) != 1 or not isinstance(monomial[0], Symbol):
         return None
     return monomial[0]
+
+
+def _operand(dim: Dim) -> str:
+    return str(dim) if isinstance(dim, int) or bare_atom(dim) is not None else f"({dim})"
 
 
 def recombine(a: Dim) -> Dim:

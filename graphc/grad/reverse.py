@@ -6,6 +6,7 @@ A recurrence has its rule in `recurrence`, for all its results at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from graphc import dtypes, ops
@@ -68,7 +69,7 @@ def backpropagate(
         given = {result: cotangents[result] for result in results if result in cotangents}
         if not given:
             continue
-        with inheriting(n.provenance):
+        with inheriting(replace(n.provenance, backward=True)):
             for source, contribution in _contributions(n, given, needed):
                 if source in needed:
                     previous = cotangents.get(source)

@@ -16,10 +16,14 @@ _layer: ContextVar[str | None] = ContextVar("layer", default=None)
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The layer's name (None outside layers) and the user's `file:line` (None where there is none)."""
+    """The layer's name (None outside layers) and the user's `file:line` (None where there is none).
+
+    `backward` tells nodes of a gradient: they have the layer and the line of what they are the gradient of.
+    """
 
     layer: str | None = None
     source: str | None = None
+    backward: bool = False
 
     def __str__(self) -> str:
         layer = f"layer '{self.layer}'" if self.layer else ""

@@ -23,7 +23,7 @@ from graphc.loopir.nodes import (
     Store,
 )
 from graphc.loopir.plan import Buffer, Launch, Loop, Place, Plan, Step
-from graphc.symbolic import Atom, Dim, FloorDiv, Modulo, Symbol, Value
+from graphc.symbolic import Atom, Dim, FloorDiv, Modulo, Symbol, Value, bare_atom
 
 _INFIX = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "floor_divide": "//", "remainder": "%",
@@ -76,11 +76,17 @@ def _format_atom(atom: Atom) -> str:
         case Symbol(name):
             return name
         case FloorDiv(numerator, divisor):
-            return f"(({format_dim(numerator)}) // ({format_dim(divisor)}))"
+            return f"({_operand(numerator)} // {_operand(divisor)})"
         case Modulo(numerator, divisor):
-            return f"(({format_dim(numerator)}) % ({format_dim(divisor)}))"
+            return f"({_operand(numerator)} % {_operand(divisor)})"
         case Value(payload):
             return f"[{format_expression(payload)}]"  # type: ignore[arg-type]
+
+
+def _operand(dim: Dim) -> str:
+    """Return a dim as an operand of a division: a sum or a product in parentheses."""
+    text = format_dim(dim)
+    return text if isinstance(dim, int) or bare_atom(dim) is not None else f"({text})"
 
 
 def format_kernel(kernel: Kernel) -> str:

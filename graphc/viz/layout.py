@@ -1,4 +1,4 @@
-"""Where boxes stand: ranks by longest path, order by barycentres, positions by least squares.
+"""Where boxes stand: ranks by longest path, order by barycentres, straight columns.
 
 A vertex is an index; arrows that cross several ranks are cut into chains through bends, which are vertices of
 no width of their own, so that every piece joins neighbouring ranks and long arrows bend around boxes.
@@ -10,6 +10,8 @@ import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from graphc.viz.positions import place_along
 
 _SWEEPS = 8
 _BEND_WIDTH = 6.0
@@ -47,7 +49,7 @@ def lay_out(
         members = set(part)
         own_chains = [chain for chain in chains if chain[0] in members]
         rows = _order(part, rank_of, own_chains)
-        placed = _positions(rows, breadths, own_chains, gap, len(sizes))
+        placed = place_along(rows, *_neighbours(own_chains), breadths, gap, len(sizes))
         left = min(placed[v] - breadths[v] / 2 for v in part) - (breadth + 2 * gap if breadth else 0.0)
         for v in part:
             across[v] = placed[v] - left
@@ -171,53 +173,6 @@ def _crossings(rows: list[list[int]], below: dict[int, list[int]]) -> int:
                 tree[i] += 1
                 i += i & -i
     return total
-
-
-def _positions(
-    rows: list[list[int]], breadths: list[float], chains: list[list[int]], gap: float, real: int
-) -> dict[int, float]:
-    """Place each row near the mean of its neighbours, keeping the order and the gaps; rows take turns."""
-    across: dict[int, float] = {}
-    for row in rows:
-        edge = 0.0
-        for v in row:
-            across[v] = edge + breadths[v] / 2
-            edge += breadths[v] + gap
-        for v in row:
-            across[v] -= (edge - gap) / 2
-    above, below = _neighbours(chains)
-    both = {v: above[v] + below[v] for v in across}
-    for sweep in range(3 * _SWEEPS):
-        last = sweep >= 2 * _SWEEPS
-        downward = sweep % 2 == 0
-        near = both if last else (above if downward else below)
-        for row in rows if downward else reversed(rows):
-            wanted = [sum(across[u] for u in near[v]) / len(near[v]) if near[v] else across[v] for v in row]
-            # Bends pull hard, so that long arrows run straight and boxes make way.
-            weights = [16.0 if v >= real else float(max(1, len(near[v]))) for v in row]
-            for v, x in zip(row, _separated(wanted, weights, [breadths[v] for v in row], gap)):
-                across[v] = x
-    return across
-
-
-def _separated(wanted: list[float], weights: list[float], breadths: list[float], gap: float) -> list[float]:
-    """Return the positions nearest to `wanted` (weighted least squares) that keep order and gaps.
-
-    Taking the least distances off turns it into isotonic regression: pool adjacent violators.
-    """
-    offsets = [0.0] * len(wanted)
-    for i in range(1, len(wanted)):
-        offsets[i] = offsets[i - 1] + (breadths[i - 1] + breadths[i]) / 2 + gap
-    blocks: list[tuple[float, float, int]] = []
-    for target, weight, offset in zip(wanted, weights, offsets):
-        mean, total, length = target - offset, weight, 1
-        while blocks and blocks[-1][0] > mean:
-            other, more, count = blocks.pop()
-            mean = (mean * total + other * more) / (total + more)
-            total, length = total + more, length + count
-        blocks.append((mean, total, length))
-    means = [mean for mean, _, length in blocks for _ in range(length)]
-    return [mean + offset for mean, offset in zip(means, offsets)]
 
 
 def _rank_depths(

@@ -160,6 +160,7 @@ def test_gradients_keep_the_layer_they_came_from() -> None:
         y = ops.tanh(x)
     [g] = gradients(ops.sum(y), [x])
     assert g.provenance.layer == "dense_1"
+    assert g.provenance.backward and not y.provenance.backward
 
 
 def test_float16_gradients_stay_float16() -> None:

@@ -44,9 +44,9 @@ def test_dims() -> None:
     _, i = loop("i", 4)
     assert format_dim(batch * 3 - i + 7) == "3*batch - i + 7"
     assert format_dim(-1 * batch) == "-batch"
-    assert format_dim((batch + i) // 3) == "((batch + i) // (3))"
+    assert format_dim((batch + i) // 3) == "((batch + i) // 3)"
     assert format_dim(symbolic.value(Local("position", "int64")) * 5 + i) == "5*[position] + i"
-    assert format_dim((i * 7 + 1) % batch) == "((7*i + 1) % (batch))"
+    assert format_dim((i * 7 + 1) % batch) == "((7*i + 1) % batch)"
 
 
 def test_a_fold_with_a_body() -> None:

@@ -53,6 +53,19 @@ def test_a_chain_is_a_straight_line() -> None:
     assert {round(x, 6) for x, _ in layout.centres} == {40.0}
 
 
+def test_a_chain_stays_straight_beside_the_long_arrows_that_leave_it() -> None:
+    chain = [(i, i + 1) for i in range(6)]
+    layout = lay_out([(40.0 + i, 10.0) for i in range(7)], [*chain, (0, 6), (1, 5), (2, 6)])
+    assert len({round(x, 6) for x, _ in layout.centres}) == 1
+
+
+def test_a_long_arrow_is_straight_between_its_first_and_its_last_piece() -> None:
+    edges = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (0, 5), (1, 4)]
+    layout = lay_out([(40.0, 10.0)] * 6, edges)
+    for edge, route in zip(edges, layout.routes):
+        assert len({round(x, 6) for x, _ in route[1:-1]}) <= 1, edge
+
+
 def test_two_crossed_arrows_are_uncrossed() -> None:
     layout = lay_out([(40.0, 10.0)] * 4, [(0, 3), (1, 2)])
     upper = layout.centres[0][0] < layout.centres[1][0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphc import dtypes, symbolic
@@ -17,7 +17,7 @@ from graphc.viz.explorer.story import RewriteStep, Story
 from graphc.viz.programs import describe_node, is_inline
 
 _SOURCE_LINES = 3
-# What is computed from results to change states is drawn apart from the layers it runs through backwards.
+# Gradients are drawn apart from the layers that they run through backwards.
 BACKWARD = "∂ "
 # Ops that move data into another order without computing.
 _REORDERING = frozenset({"transpose", "copy"})
@@ -71,7 +71,7 @@ class StoryData:
             "kernelsRoot": kernels_root,
             "lines": {place: _lines_around(source) for place, source in sorted(sources.items())},
             "memory": self._memory(),
-            "report": story.report,
+            "report": self._texts.shortened(story.report),
             "sizes": {self._texts.short[str(s)]: size for s, size in story.sizes.items()},
         }
 
@@ -87,7 +87,7 @@ class StoryData:
             text = self._texts.number
             self._rows.append(
                 [
-                    text(title), text(made.op.name), text(str(made.type)), text(made.provenance.layer or ""),
+                    text(title), text(made.op.name), text(str(made.type)), text("/".join(_scope_of(made))),
                     text(made.provenance.place), [self._number[i] for i in made.inputs],
                     text("\n".join(details[:-1])), text(made.op.doc.split("\n")[0]),
                     3 if made.op.name in _REORDERING else kind,
@@ -107,7 +107,7 @@ class StoryData:
         graphs = [after.graph] if before is None else [after.graph, before.graph]
         roots = [root for graph in graphs for root in (*graph.roots, *graph.inputs)]
         both = [n for n in topological_order(roots) if n in new or n in old]
-        root = self._nest(both, _backward(graphs))
+        root = self._nest(both)
         return {
             "name": after.name,
             "purpose": after.purpose,
@@ -122,20 +122,23 @@ class StoryData:
             "root": root,
         }
 
-    def _nest(self, nodes: Sequence[Node], backward: set[Node]) -> int:
+    def _nest(self, nodes: Sequence[Node]) -> int:
         paths: dict[int, Path] = {}
         edges: list[tuple[int, int]] = []
         shown = set(nodes)
+        given: set[Node] = set()
         recurrences: dict[Path, list[Graph]] = {}
         for n in nodes:
-            path = tuple(n.provenance.layer.split("/")) if n.provenance.layer else ()
-            if path and n in backward:
-                path = (BACKWARD + path[0], *path[1:])
+            path = _scope_of(n)
             if isinstance(n.attrs.get("body"), Graph):
                 path = (*path, self._recurrence_name(n, path, recurrences))
                 self._add_body(n, (*path, "step"), paths, edges)
             else:
-                edges += [(self._add(i), self._add(n)) for i in n.inputs if i in shown]
+                # Interned sizes and constants belong to whoever was first: they join no layers.
+                read = [i for i in n.inputs if i in shown and (i in given or _scope_of(i) == path)]
+                edges += [(self._add(i), self._add(n)) for i in read]
+            if n.op in (PLACEHOLDER, STATE) or any(i in given for i in n.inputs):
+                given.add(n)
             paths[self._add(n)] = path
         return self._nests.add(list(paths.items()), edges, self._names)
 
@@ -233,19 +236,18 @@ def _buffer_names(plan: Plan) -> dict[str, str]:
     return {b.name: given.get(b.name) or str(getattr(b.source, "name", b.name)) for b in plan.buffers}
 
 
+def _scope_of(n: Node) -> Path:
+    """Return the names of the scopes around a node: its layer's, and of a gradient its layer's backward one's."""
+    path = tuple((n.provenance.layer or "").split("/"))
+    if path == ("",):
+        return ()
+    return (BACKWARD + path[0], *path[1:]) if n.provenance.backward else path
+
+
 def _shown(graph: Graph) -> list[Node]:
     """Return the nodes that have a box: all but scalar constants, which stand in their user's."""
     unused = [n for n in graph.inputs if n not in set(graph.nodes)]
     return [n for n in (*unused, *graph.nodes) if not is_inline(n) or n in graph.outputs]
-
-
-def _backward(graphs: Iterable[Graph]) -> set[Node]:
-    """Return the nodes that only new values of states need, and no output: gradients and updates."""
-    found: set[Node] = set()
-    for graph in graphs:
-        if graph.outputs and graph.updates:
-            found |= set(graph.nodes) - set(topological_order(graph.outputs))
-    return {n for n in found if n.op.kind != "source"}
 
 
 def _likeness(n: Node) -> tuple[Any, ...]:

@@ -3,9 +3,14 @@
 const STATUS_COLOUR = { added: "#15803d", removed: "#b91c1c", rebuilt: "#3b82c4" };
 const PALE = ["#dbe8f6", "#fdebd3", "#dff0da", "#f1dfea", "#fff4d1", "#e4deef", "#d9e9ea", "#f6dcdc", "#ecedd2", "#e2e8ff"];
 const REORDERING = 3;
+const BACKWARD = "∂ ";
+const KIND_COLOUR = { contraction: "#dbe8f6", loops: "#fdebd3" };
+// The scale at which the texts of boxes are read with ease, and the least at which they can be made out.
+const READABLE = 0.7, LEGIBLE = 0.45;
 
 function familyColour(name) {
-  const family = name.replace(/[_\d]+$/, "");
+  // What runs backwards through a layer has the layer's colour, and so have its namesakes with other numbers.
+  const family = name.replace(BACKWARD, "").replace(/_?\d.*$/, "");
   let hash = 7;
   for (let i = 0; i < family.length; i++) hash = (hash * 31 + family.charCodeAt(i)) >>> 0;
   return PALE[hash % PALE.length];
@@ -24,6 +29,7 @@ class Picture {
     this.x = 0;
     this.y = 0;
     this.pending = false;
+    this.fitted = true;
     new ResizeObserver(() => this.resize()).observe(canvas);
     this.listen();
   }
@@ -44,9 +50,7 @@ class Picture {
       const dx = e.clientX - held.x, dy = e.clientY - held.y;
       if (!held.moved && Math.hypot(dx, dy) < 4) return;
       Object.assign(held, { moved: true, x: e.clientX, y: e.clientY });
-      this.x += dx;
-      this.y += dy;
-      this.draw();
+      this.move(dx, dy);
     });
     canvas.addEventListener("pointerup", (e) => {
       if (held && !held.moved) this.click(e.offsetX, e.offsetY);
@@ -62,25 +66,43 @@ class Picture {
     }, { passive: false });
   }
 
+  move(dx, dy) {
+    this.x += dx;
+    this.y += dy;
+    this.fitted = false;
+    this.draw();
+  }
+
   zoom(factor, x, y) {
     const scale = Math.min(4, Math.max(0.01, this.scale * factor));
     this.x = x - (x - this.x) * scale / this.scale;
     this.y = y - (y - this.y) * scale / this.scale;
     this.scale = scale;
+    this.fitted = false;
     this.draw();
   }
 
+  // Shows the whole picture, however small.
   fit() {
     const { w, h } = this.app.arranged;
-    const width = this.canvas.clientWidth, height = this.canvas.clientHeight;
-    const whole = Math.min(width / (w + 40), height / (h + 40));
-    // A tall graph starts at its top, readable.
-    this.scale = Math.min(1, Math.max(whole, Math.min(0.7, width / (w + 40))));
-    // What does not fit in width is shown around its first row.
-    const first = this.app.arranged.items.filter((item) => item.rank === 0);
-    const middle = w * this.scale <= width || !first.length ? w / 2 : first.reduce((sum, item) => sum + item.x, 0) / first.length;
-    this.x = width / 2 - middle * this.scale;
-    this.y = Math.max(20, (height - h * this.scale) / 2);
+    this.frame(Math.min(1, this.canvas.clientWidth / (w + 40), this.canvas.clientHeight / (h + 40)));
+  }
+
+  // Shows the whole picture where it can be read so, else the part of it around its first row.
+  begin() {
+    const { w, h } = this.app.arranged;
+    const wide = this.canvas.clientWidth / (w + 40), whole = Math.min(wide, this.canvas.clientHeight / (h + 40));
+    this.frame(Math.min(1, Math.max(whole, Math.min(READABLE, wide), LEGIBLE)));
+  }
+
+  frame(scale) {
+    const { w, h, items } = this.app.arranged;
+    const width = this.canvas.clientWidth, first = items.filter((item) => item.rank === 0);
+    const middle = w * scale <= width || !first.length ? w / 2 : first.reduce((sum, item) => sum + item.x, 0) / first.length;
+    this.scale = scale;
+    this.x = width / 2 - middle * scale;
+    this.y = Math.max(20, (this.canvas.clientHeight - h * scale) / 2);
+    this.fitted = true;
     this.draw();
   }
 
@@ -98,18 +120,17 @@ class Picture {
   keep(path, before) {
     const after = this.placeOf(path);
     if (!before || !after) return;
-    this.x += (before.left + before.item.w / 2 - after.left - after.item.w / 2) * this.scale;
-    this.y += (before.top - after.top) * this.scale;
-    this.draw();
+    this.move((before.left + before.item.w / 2 - after.left - after.item.w / 2) * this.scale, (before.top - after.top) * this.scale);
   }
 
   // Brings the item of this id or scope path into the middle.
   reveal(wanted) {
     const found = this.locate(this.app.arranged, 0, 0, (item) => item.kind === "scope" ? item.path === wanted : item.id === wanted);
     if (!found) return;
-    this.scale = Math.max(this.scale, 0.7);
+    this.scale = Math.max(this.scale, READABLE);
     this.x = this.canvas.clientWidth / 2 - (found.left + found.item.w / 2) * this.scale;
     this.y = this.canvas.clientHeight / 2 - (found.top + Math.min(found.item.h, 200) / 2) * this.scale;
+    this.fitted = false;
     this.draw();
   }
 
@@ -250,8 +271,9 @@ class Picture {
   kernelLook(program, index, heat) {
     const kernel = program.kernels[index];
     const hot = heat && program.measured ? heatColour(kernel.time[0] / program.total) : null;
-    const detail = kernel.kept ? "kept from call to call" : kernel.time ? `${nanoseconds(kernel.time[0])} · ${Math.round(100 * kernel.time[4])} % of roofline` : `${kernel.nodes.length} ops`;
-    return { fill: hot || (kernel.kind === "contraction" ? "#dbe8f6" : "#fdebd3"), line: "#777", width: 1, radius: 4,
+    const facts = [program.kernelLayer(index), kernel.kept ? "once" : kernel.time ? nanoseconds(kernel.time[0]) : `${kernel.nodes.length} ops`];
+    const detail = facts.filter(Boolean).join(" · ");
+    return { fill: hot || KIND_COLOUR[kernel.kind], line: "#777", width: 1, radius: 4,
       title: `${index}: ${kernel.label}`, detail };
   }
 

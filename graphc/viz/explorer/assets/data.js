@@ -123,6 +123,12 @@ class Program {
     }
   }
 
+  // The layers that a kernel computes values of, in a few words.
+  kernelLayer(index) {
+    const layers = [...new Set(this.kernels[index].results.map((id) => this.node(id).layer.split("/")[0]).filter(Boolean))];
+    return layers.length > 1 ? `${layers[0]} and ${layers.length - 1} more` : layers[0] || "";
+  }
+
   async code(kernel) {
     const chunk = this.kernels[kernel].code;
     if (!this.decoded.has(chunk)) this.decoded.set(chunk, await unpack(this.chunks[chunk]));

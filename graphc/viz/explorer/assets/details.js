@@ -58,8 +58,27 @@ class Details {
       .map(([name, value]) => `<tr><td class="muted">${name}</td><td>${value}</td></tr>`).join("") + "</table>";
   }
 
+  // The whole program: what it costs, and where its time goes.
+  overview() {
+    const { program } = this.app, { arena, buffers } = program.memory;
+    const bytes = (role) => buffers.reduce((sum, b) => sum + (b[1] === role ? b[5] : 0), 0);
+    const sizes = Object.entries(program.sizes).map(([name, size]) => `${name} = ${size}`).join(", ");
+    const longest = program.measured ? program.kernels.map((_, i) => i).sort((a, b) => program.kernels[b].time[0] - program.kernels[a].time[0]) : [];
+    const share = (k) => `${this.kernelLink(k)} <span class="muted">· ${(100 * program.kernels[k].time[0] / program.total).toFixed(0)} %<br>${escapeText(program.kernelLayer(k))}</span>`;
+    return `<h2>${escapeText(program.name)}</h2>` + this.table([
+      ["operations", `${program.steps[0].count} as built, ${program.steps[program.steps.length - 1].count} after ${program.steps.length - 1} passes`],
+      ["kernels", program.kernels.length], ["weights", byteCount(bytes("state"))],
+      ["temporaries", `${byteCount(arena)} at most${sizes ? `, with ${sizes}` : ""}`],
+      ["time", program.measured ? `${nanoseconds(program.total)} for one run` : "not measured (--run measures)"],
+    ]) + this.list("where the time goes", longest.slice(0, 6).map(share)) +
+      `<h3>what to do here</h3><ul><li>click a box, and see its operations, its kernels and the lines of your script</li>
+      <li>go through the passes with the slider or ← →</li><li>choose <b>kernels</b> for the loops that run, down to their assembly</li>
+      <li>open the timeline and the memory below</li></ul>`;
+  }
+
   pass() {
     const { program, step } = this.app;
+    if (this.app.stepNumber === 0 || this.app.view === "kernels") return this.overview();
     const removed = step.removed.filter((id) => step.reasons[id] !== undefined);
     const made = step.added.filter((id) => step.reasons[id] !== undefined);
     const why = (id) => `${this.link(id)}<br><code>${escapeText(program.texts[step.reasons[id]])}</code>`;
@@ -124,7 +143,7 @@ class Details {
     const tab = tabs.includes(this.tab) ? this.tab : tabs[0];
     const sources = [...new Set(kernel.results.map((id) => program.node(id).source).filter(Boolean))];
     return `<h2>kernel ${index}: ${escapeText(kernel.label)}</h2>` + this.table([
-      ["kind", kernel.kind + (kernel.kept ? ", its result kept from call to call" : kernel.barrier ? "" : ", may run beside the one before")],
+      ["of", escapeText(program.kernelLayer(index))], ["kind", kernel.kind + (kernel.kept ? ", its result kept from call to call" : kernel.barrier ? "" : ", may run beside the one before")],
       ["operations", escapeText(kernel.operations)], ["bytes", escapeText(kernel.bytes)],
       ["reads", escapeText(kernel.reads.join(", "))], ["writes", escapeText(kernel.writes.join(", "))],
       ["time", time ? `${nanoseconds(time[0])}, ${(100 * time[0] / program.total).toFixed(1)} % of the whole` : ""],

@@ -2,6 +2,8 @@
 
 const ROW = 22;
 const byId = (id) => document.getElementById(id);
+// Lets the browser draw and listen between two pieces of work.
+const pause = () => new Promise((resolve) => setTimeout(resolve));
 
 class Explorer {
   constructor(payload) {
@@ -19,9 +21,12 @@ class Explorer {
 
   async start() {
     for (const [i, packed] of this.payload.programs.entries()) {
-      const program = new Program(await unpack(packed), this.payload.chunks[i]);
+      const data = await unpack(packed);
+      await pause();
+      const program = new Program(data, this.payload.chunks[i]);
       this.cache.set(i, program);
       byId("program").append(new Option(program.name, i));
+      await pause();
     }
     this.choose(0);
     document.body.dataset.ready = "yes";
@@ -34,10 +39,12 @@ class Explorer {
     this.selection = null;
     byId("step").max = this.program.steps.length - 1;
     byId("heat").disabled = !this.program.measured;
+    byId("heat").title = this.program.measured ? "colour by measured time" : "not measured: make the page with --run";
     this.heat = this.program.measured && this.heat;
+    byId("heat").setAttribute("aria-pressed", this.heat);
     byId("report").textContent = this.program.report;
     this.setStep(0);
-    this.picture.fit();
+    this.picture.begin();
     this.strip.draw();
   }
 
@@ -51,8 +58,9 @@ class Explorer {
     const counts = { added: "made", rebuilt: "on new inputs", removed: "removed" };
     byId("legend").innerHTML = this.stepNumber === 0 ? "" : Object.entries(counts)
       .map(([kind, text]) => `<span style="border-color:${STATUS_COLOUR[kind]}">${this.step[kind].length} ${text}</span>`).join("");
+    byId("changes").hidden = !this.step.status.size;
     this.refresh();
-    if (!this.picture.isInSight()) this.picture.fit();
+    if (this.picture.fitted || !this.picture.isInSight()) this.picture.begin();
     if (!this.selection || this.selection.scope !== undefined) this.selection = null;
     this.details.show(this.selection);
   }
@@ -66,16 +74,30 @@ class Explorer {
     this.listRows(this.root, "", 0);
     byId("tree-space").style.height = `${this.rows.length * ROW}px`;
     this.drawTree();
+    byId("key").innerHTML = this.keyText();
     this.moving = this.program.members(this.root).filter((id) => !this.program.isKernel(id) && this.program.nodes[id][8] === REORDERING && this.step.status.get(id) !== "removed");
     byId("moves-count").textContent = this.moving.length;
     this.picture.draw();
   }
 
+  // What colours and lines mean, and what the mouse does.
+  keyText() {
+    const swatch = (style, text) => `<span><i style="${style}"></i>${text}</span>`;
+    const meanings = this.heat ? [swatch("background:linear-gradient(90deg,#fffaf5,#ff5f37)", "share of the time")]
+      : this.view === "kernels" ? [swatch(`background:${KIND_COLOUR.contraction}`, "products and sums in registers"), swatch(`background:${KIND_COLOUR.loops}`, "other loops")]
+        : [swatch("background:#eef3ee;border-radius:6px", "input, weight"), swatch("background:#fff", "operation"),
+          swatch("background:#fff;border-width:2.5px", "result"), swatch("background:#ffd9a0;border-color:#c2660a", "transpose, copy"), "<span>∂ gradient</span>"];
+    return meanings.join("") + "<span>▸ opens · click tells · drag moves · wheel zooms</span>";
+  }
+
   listRows(scope, path, depth) {
-    for (const child of this.program.scopes[scope][1]) {
+    const children = this.program.scopes[scope][1];
+    // Beside layers, operations that are in none are left to the picture.
+    const all = depth > 0 || this.view === "kernels" || !children.some((child) => child < 0);
+    for (const child of children) {
       if (typeof child === "string") continue;
       if (child >= 0) {
-        if (depth || this.view === "kernels") this.rows.push({ id: child, depth });
+        if (all) this.rows.push({ id: child, depth });
         continue;
       }
       const name = this.program.scopes[~child][0], inner = childPath(path, name);
@@ -107,8 +129,9 @@ class Explorer {
       time = program.measured ? program.time(row.id) : 0;
     }
     const twist = row.scope === undefined ? "<span class=twist></span>" : `<button class=twist tabindex=-1 aria-label="open or close">${this.open.has(row.path) ? "▾" : "▸"}</button>`;
-    const bar = time ? `<span class=bar style="width:${Math.max(1, 60 * time / program.total)}px" title="${nanoseconds(time)}"></span>` : "";
-    element.innerHTML = `${twist}<span class=name title="${escapeText(name)}">${escapeText(name)}</span>${mark ? `<span class=mark>±${mark}</span>` : ""}${bar}`;
+    const bar = time ? `<div class=bar style="width:${Math.max(2, 100 * time / program.total)}%"></div>` : "";
+    const meter = program.measured ? `<span class=meter title="${nanoseconds(time)}, ${(100 * time / program.total).toFixed(1)} % of the whole">${bar}</span>` : "";
+    element.innerHTML = `${twist}<span class=name title="${escapeText(name)}">${escapeText(name)}</span>${mark ? `<span class=mark title="operations that this pass changed">±${mark}</span>` : ""}${meter}`;
     element.classList.toggle("selected", this.isSelected({ kind: row.scope === undefined ? "op" : "scope", id: row.id, path: row.path }));
     return element;
   }
@@ -126,6 +149,7 @@ class Explorer {
     this.details.show(selection);
     this.drawTree();
     this.picture.draw();
+    this.strip.draw();
   }
 
   toggle(path) {
@@ -176,22 +200,28 @@ class Explorer {
     this.view = view;
     byId("view-graph").setAttribute("aria-pressed", view === "graph");
     byId("view-kernels").setAttribute("aria-pressed", view === "kernels");
+    byId("passes").hidden = view === "kernels";
+    byId("moves").hidden = view === "kernels";
+    if (!this.selection) this.details.show(null);
     this.refresh();
-    this.picture.fit();
+    this.picture.begin();
   }
 
   openChanged() {
+    let first;
     const visit = (scope, path) => {
       for (const child of this.program.scopes[scope][1]) {
         if (typeof child === "string" || child >= 0 || !this.program.changes(this.step, ~child)) continue;
         const inner = childPath(path, this.program.scopes[~child][0]);
         this.open.add(inner);
+        first ??= inner;
         visit(~child, inner);
       }
     };
     visit(this.root, "");
     this.refresh();
-    this.picture.fit();
+    this.picture.begin();
+    if (first !== undefined && this.picture.scale < READABLE) this.picture.reveal(first);
   }
 
   find(text) {
@@ -252,11 +282,12 @@ class Explorer {
     on("heat", "click", () => {
       this.heat = !this.heat;
       byId("heat").setAttribute("aria-pressed", this.heat);
+      byId("key").innerHTML = this.keyText();
       this.picture.draw();
     });
     on("changes", "click", () => { this.setView("graph"); this.openChanged(); });
     on("moves", "click", () => this.nextMove());
-    on("close-all", "click", () => { this.open.clear(); this.refresh(); this.picture.fit(); });
+    on("close-all", "click", () => { this.open.clear(); this.refresh(); this.picture.begin(); });
     on("fit", "click", () => this.picture.fit());
     on("find", "change", (e) => this.find(e.target.value));
     on("tree", "scroll", () => this.drawTree());
