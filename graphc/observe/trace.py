@@ -107,13 +107,6 @@ def _readable(assembly: dict[str, str], name: str) -> str:
 
 
 def _times(profile: Profile) -> tuple[KernelTime, ...]:
-    """Return what each launch took in one run of the program; one in a loop ran several times in it."""
+    """Return what each launch took in one run of the program."""
     first = min((k.start for k in profile.kernels), default=0)
-    runs = min((k.runs for k in profile.kernels if k.runs), default=1)
-    return tuple(
-        KernelTime(
-            k.nanoseconds * k.runs / runs, k.start - first, k.operations * k.runs / runs, k.bytes * k.runs / runs,
-            k.roofline,
-        )
-        for k in profile.kernels
-    )  # fmt: skip
+    return tuple(KernelTime(k.nanoseconds, k.start - first, k.operations, k.bytes, k.roofline) for k in profile.kernels)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graphc import symbolic
-from graphc.loopir import PROFILE_FIELDS, ContractKernel, Origin, Plan
+from graphc.loopir import PROFILE_FIELDS, ContractKernel, Launch, Origin, Plan
 from graphc.runtime.peak import Peak
 from graphc.runtime.protocol import LoadedCode
 from graphc.runtime.table import Column, table_text
@@ -20,10 +20,11 @@ _TIME = (Column("us", right=True), Column("% time", right=True))
 
 @dataclass(frozen=True, slots=True)
 class KernelProfile:
-    """One launch of a plan: what it did in one run, on average; `start` is when it began in the last one.
+    """One launch of a plan: what it did in one run of the program, on average; in a loop it may be many launches.
 
-    `gflops` and `gbytes` are its speeds; `roofline` the part of the speed that its arithmetic and its data allow on
-    this machine; above 1 where its data were nearer than their size tells.
+    `start` is when it last began, `runs` how often it did. `gflops` and `gbytes` are its speeds; `roofline` the part of
+    the speed that its arithmetic and its data allow on this machine; above 1 where its data were nearer than their size
+    tells.
     """
 
     position: int
@@ -153,19 +154,31 @@ def read_profile(name: str, plan: Plan, code: LoadedCode, peak: Peak) -> Profile
     """Return what a program built with clocks has counted so far. KeyError where it has no clocks."""
     count = len(PROFILE_FIELDS)
     words = list((ctypes.c_int64 * (count * len(plan.launches))).from_address(code.address("graphc_profile")))
+    rows = [dict(zip(PROFILE_FIELDS, words[start : start + count])) for start in range(0, len(words), count)]
+    runs = _program_runs(plan, [row["runs"] for row in rows])
     kernels = []
-    for position, launch in enumerate(plan.launches):
-        row = dict(zip(PROFILE_FIELDS, words[position * count : (position + 1) * count]))
-        runs = max(row["runs"], 1)
+    for position, (launch, row) in enumerate(zip(plan.launches, rows)):
         kind = "contraction" if isinstance(launch.kernel, ContractKernel) else "loops"
-        mean, operations, moved = (row[field] / runs for field in ("nanoseconds", "operations", "bytes"))
+        mean, operations, moved = (row[field] / max(runs, 1) for field in ("nanoseconds", "operations", "bytes"))
+        once = max(row["runs"], 1)
+        least = peak.least_nanoseconds(row["operations"] / once, row["bytes"] / once) * once
         kernels.append(
             KernelProfile(
                 position, launch.kernel.label or kind, kind, mean, row["start"], row["runs"], operations, moved,
-                peak.least_nanoseconds(operations, moved) / mean if mean else 0.0, launch.origin,
+                least / row["nanoseconds"] if row["nanoseconds"] else 0.0, launch.origin,
             )
         )  # fmt: skip
-    return Profile(name, max((k.runs for k in kernels), default=0), tuple(kernels), peak)
+    return Profile(name, runs, tuple(kernels), peak)
+
+
+def _program_runs(plan: Plan, launches: Sequence[int]) -> int:
+    """Return how often a program ran whose launches ran so often: those outside loops once each time.
+
+    What is kept from call to call ran less often. Where all launches are in loops, those are counted.
+    """
+    counts = dict(zip(plan.launches, launches))
+    outside = [counts[step] for step in plan.steps if isinstance(step, Launch)]
+    return max(outside or launches, default=0)
 
 
 def clear_profile(plan: Plan, code: LoadedCode) -> None:

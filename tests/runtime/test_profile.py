@@ -41,6 +41,20 @@ def test_a_profile_tells_every_kernel_and_changes_no_state() -> None:
     assert product.roofline > 0
 
 
+def test_a_launch_in_a_loop_counts_with_all_its_runs() -> None:
+    steps = 6
+    arrays = [np.ones(shape, np.float32) for shape in ((steps, 3, 5), (3, 5), (5, 5))]
+    x, h, w = (graphc.placeholder(a.shape) for a in arrays)
+    (last,), _ = graphc.scan(lambda e, h: (ops.tanh(h @ w + e), ()), [x], [h])
+    f = graphc.function([x, h, w], ops.sum(last))
+    profile = f.profile(*arrays, seconds=0.01)
+    [total] = [k for k in profile.kernels if k.label == "sum"]
+    products = [k for k in profile.kernels if k.kind == "contraction"]
+    assert total.runs == profile.runs and all(k.runs == steps * profile.runs for k in products)
+    exact = sum(count_operations(f.plan.launches[k.position].kernel) for k in products)
+    assert sum(k.operations for k in products) == steps * exact
+
+
 def test_time_goes_to_layers_and_lines() -> None:
     f, _ = step()
     profile = f.profile(np.ones((7, 5), np.float32), seconds=0.01)

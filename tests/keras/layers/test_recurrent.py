@@ -431,6 +431,19 @@ def test_batches_of_a_stateful_model_have_its_size() -> None:
         model.layers[0].reset_states([_data(BATCH, UNITS)])
 
 
+def test_programs_do_not_grow_with_the_number_of_steps() -> None:
+    launches, lines = [], []
+    for steps in (6, 600):
+        model = Sequential([L.LSTM(UNITS, input_shape=(steps, FEATURES)), L.Dense(2)])
+        model.compile("rmsprop", "mse")
+        model.train_on_batch(_data(BATCH, steps, FEATURES), _data(BATCH, 2))
+        executable = model.train_function.executable(1)
+        launches.append(len(executable.plan.launches))
+        lines.append(executable.source("llvm").count("\n"))
+    assert launches[1] == launches[0]
+    assert lines[1] <= lines[0]
+
+
 def test_a_mask_needs_outputs_of_the_states_shape() -> None:
     x = L.Masking()(L.Input((STEPS, FEATURES)))
     with pytest.raises(ShapeError, match="the output of a step must have the shape of its first state"):
