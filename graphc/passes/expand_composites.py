@@ -10,7 +10,7 @@ from graphc.passes.rewriting import sweep
 def expand_composites(graph: Graph) -> Graph:
     """Replace each composite by its body, and the composites in it by theirs; afterwards only primitives are left.
 
-        %1 = softplus(%0)        %1 = absolute(%0) ... %6 = add(%2, %5)
+        %1 = softplus(%0)   ->   %1 = absolute(%0) ... %6 = add(%2, %5)
 
     Runs after `stabilise`, which still wants to see `softmax` as one node.
     """

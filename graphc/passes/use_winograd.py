@@ -20,9 +20,9 @@ _DEPTHS = {((3, 0), (4, 1), (5, channels)): channels for channels in (2, 3)}
 def use_winograd(graph: Graph) -> Graph:
     """Replace contractions of 3 x 3 windows, one apart, with a kernel by matrix products of tiles.
 
-        %1 = windows(%x, sizes=(3, 3))                      %1 = winograd_tiles(%x, m=2)
-        %2 = contract(%1, %w, depth=(3, 0), (4, 1), (5, 2)) %2 = contract(%1, G w G^T, batch=.., depth=(5, 2))
-                                                            %3 = winograd_join(%2, m=2)
+        %1 = windows(%x, sizes=(3, 3))                            %1 = winograd_tiles(%x, m=2)
+        %2 = contract(%1, %w, depth=(3, 0), (4, 1), (5, 2))  ->   %2 = contract(%1, G w G^T, batch=.., depth=(5, 2))
+                                                                  %3 = winograd_join(%2, m=2)
 
     The gradient of the array is such a contraction too. Tiles give 2 x 2 results, whose error is that of the direct
     sum; 4 x 4 where the flag GRAPHC_CONV_PRECISION says `fast`.

@@ -49,10 +49,10 @@ def test_only_primitives_are_left() -> None:
     assert "composite" not in {n.op.kind for n in run_pipeline(training_step()).graph.nodes}
 
 
-def test_every_pass_has_a_name_of_its_own_and_a_docstring() -> None:
+def test_every_pass_has_a_name_of_its_own_and_shows_before_and_after() -> None:
     names = [rewrite.__name__ for rewrite in PIPELINE]
     assert len(set(names)) == len(names)
-    assert all((rewrite.__doc__ and "->" in rewrite.__doc__) or rewrite.__doc__ for rewrite in PIPELINE)
+    assert [name for name, rewrite in zip(names, PIPELINE) if "->" not in (rewrite.__doc__ or "")] == []
 
 
 def test_records_tell_what_each_pass_did() -> None:
