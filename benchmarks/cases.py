@@ -167,6 +167,14 @@ CASES: dict[str, Case] = {
             "import",
         ),
         Case(
+            "first_result",
+            "ResNet50 in a fresh process, from the import to the first prediction for an image of 224 x 224",
+            ("no cache", "cached"),
+            ("graphc", "keras", "tf_keras"),
+            "result",
+            most_rounds=3,
+        ),
+        Case(
             "first_call",
             "first call of 64-32-10 in a fresh process after its imports: what compiling costs",
             ("predict, no cache", "predict, cached", "training step, no cache", "training step, cached"),

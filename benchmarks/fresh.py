@@ -1,4 +1,4 @@
-"""Fresh processes: what an import costs, and what a first call costs with and without a cache of compiled code.
+"""Fresh processes: what an import costs, a first call, a first result, with and without a cache of compiled code.
 
 PYTHON fresh.py PEER VARIANT KIND THREADS     prints the seconds of a first call (KIND predict or train)
 """
@@ -45,22 +45,41 @@ def import_entry(module: str) -> Entry:
 def first_call_entry(peer: str, variant: str, threads: int, kinds: tuple[str, ...] = ("predict", "train")) -> Entry:
     """Return the entry of first calls: `kinds` are those that the peer can."""
     here = str(Path(__file__).resolve())
-    filled = tempfile.TemporaryDirectory(prefix="benchmark-cache-")
     figures: dict[str, Told] = {}
     for kind in kinds:
-        arguments = [here, peer, variant, kind, str(threads)]
-
-        def cold(arguments: list[str] = arguments) -> float:
-            with tempfile.TemporaryDirectory(prefix="benchmark-cache-") as empty:
-                return run(arguments, empty)
-
-        def cached(arguments: list[str] = arguments, folder: tempfile.TemporaryDirectory[str] = filled) -> float:
-            return run(arguments, folder.name)
-
-        cached()
         label = {"predict": "predict", "train": "training step"}[kind]
-        figures |= {f"{label}, no cache": Told(cold), f"{label}, cached": Told(cached)}
+        cold, cached = _cold_and_cached([here, peer, variant, kind, str(threads)])
+        figures |= {f"{label}, no cache": cold, f"{label}, cached": cached}
     return Entry([], figures)
+
+
+def first_result_entry(keras: str, quick: bool) -> Entry:
+    """Return the entry of ResNet50's first prediction, from the import on, by a package with Keras's names."""
+    options = ", input_shape=(64, 64, 3), classes=10" if quick else ""
+    code = (
+        "import time; start = time.perf_counter()\n"
+        f"import numpy as np; from {keras}.applications import ResNet50\n"
+        f"model = ResNet50(weights=None{options})\n"
+        "model.predict(np.zeros((1, *model.input_shape[1:]), 'float32'), verbose=0)\n"
+        "print(time.perf_counter() - start)"
+    )
+    cold, cached = _cold_and_cached(["-c", code])
+    return Entry([], {"no cache": cold, "cached": cached})
+
+
+def _cold_and_cached(arguments: list[str]) -> tuple[Told, Told]:
+    """Return what times a run with an empty folder of caches, and with one that a run has filled."""
+    filled = tempfile.TemporaryDirectory(prefix="benchmark-cache-")
+
+    def cold() -> float:
+        with tempfile.TemporaryDirectory(prefix="benchmark-cache-") as empty:
+            return run(arguments, empty)
+
+    def cached() -> float:
+        return run(arguments, filled.name)
+
+    cached()
+    return Told(cold), Told(cached)
 
 
 def main(peer: str, variant: str, kind: str, threads: str) -> None:

@@ -31,6 +31,7 @@ CASES = {
     "layouts": ["MNIST CNN step", "ResNet50, batch 1", "ResNet50, batch 8"],
     "elementwise": ["10^4", "10^6", "10^7"],
     "import_time": ["import"],
+    "first_result": ["no cache", "cached"],
     "first_call": ["predict, no cache", "predict, cached", "training step, no cache", "training step, cached"],
 }
 

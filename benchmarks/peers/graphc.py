@@ -9,7 +9,7 @@ import image_models
 import image_networks
 import numpy as np
 from entry import Entry, Timed
-from fresh import first_call_entry, import_entry
+from fresh import first_call_entry, first_result_entry, import_entry
 from problems import (
     CHECKED_STEPS,
     COEFFICIENTS,
@@ -175,6 +175,8 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return import_entry(IMPORTED.get(("graphc", variant), "graphc"))
     if case == "first_call":
         return first_call_entry("graphc", variant, threads)
+    if case == "first_result":
+        return first_result_entry("graphc.keras", quick)
     if case == "elementwise":
         return _elementwise(quick)
     if case == "sequence_fit":

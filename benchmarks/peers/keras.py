@@ -9,7 +9,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 
 import keras
 from entry import Entry
-from fresh import first_call_entry, import_entry
+from fresh import first_call_entry, first_result_entry, import_entry
 
 from peers import keras_like
 
@@ -20,6 +20,8 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return import_entry("keras")
     if case == "first_call":
         return first_call_entry("keras", variant, threads)
+    if case == "first_result":
+        return first_result_entry("keras", quick)
     return keras_like.train(keras, case, quick)
 
 

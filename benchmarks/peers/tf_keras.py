@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow
 import tf_keras
 from entry import Entry
-from fresh import import_entry
+from fresh import first_result_entry, import_entry
 
 from peers import keras_like
 
@@ -16,4 +16,6 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return import_entry("tf_keras")
     tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
     tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
+    if case == "first_result":
+        return first_result_entry("tf_keras", quick)
     return keras_like.train(tf_keras, case, quick)
