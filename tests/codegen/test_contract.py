@@ -7,7 +7,7 @@ import multiprocessing
 import random
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ml_dtypes
@@ -284,6 +284,15 @@ def test_few_rows_stream_a_large_right_operand(rows: int, target: str) -> None:
         return
     cases = [Case(rows, columns, depth, "m") for rows in (1, 5, 13, STREAM_ROWS + 1)]
     check(cases[0], "bias_relu", target, others=cases[1:], threads=(1, 2))
+
+
+def test_many_right_operands_stream_where_all_of_them_are_large() -> None:
+    columns, depth, batch = 530, 300, 4 * STREAM_CACHES
+    target = replace(TARGETS["host"], l2=batch * columns * depth * 4 // STREAM_CACHES)
+    assert choose_blocking(19, columns, (depth,), "rows", columns, 4, target, matrices=batch).stream
+    assert not choose_blocking(19, columns, (depth,), "rows", columns, 4, target).stream
+    enough = TARGETS["host"].l2 * STREAM_CACHES // (4 * columns * depth) + 1
+    check(Case(19, columns, depth, batch=enough), "bias_relu", threads=(1, 2))
 
 
 def test_wide_streams_go_in_blocks_of_columns() -> None:

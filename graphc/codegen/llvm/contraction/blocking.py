@@ -27,7 +27,7 @@ PACKING_ROWS, PACKING_BYTES = 320, 4096
 _DEPTHS = {"": (512, 1536), "many": (1024, 2048), "always": (2048, 4096)}
 # Multiply-adds that must be in flight to hide their latency.
 _IN_FLIGHT = 8
-# Up to this many rows go together over a right operand of at least this many times the second cache's size, whose rows
+# Up to this many rows go together over right operands of at least this many times the second cache's size, whose rows
 # are at least this many bytes apart: so many of its rows and columns at a time.
 STREAM_ROWS, STREAM_CACHES, STREAM_BYTES = 64, 4, 2048
 STREAM_DEPTH, STREAM_COLUMNS = 8, 4096
@@ -95,14 +95,16 @@ def choose_blocking(
     itemsize: int,
     target: Target,
     operands: int = 1,
+    matrices: Dim = 1,
 ) -> Blocking:
     """Return the decisions for a contraction of these extents, whose right operand serves no other rows.
 
     `right_distance` is how many elements the rows of the right operand are apart; `itemsize` is that of the sums;
-    `operands` is how many right operands there are, which must lie in rows where they are several.
+    `operands` is how many right operands there are, which must lie in rows where they are several;
+    `matrices` is how many products there are, each with its own.
     """
     blocking = _choose_panels(rows, columns, depth, layout, right_distance, itemsize, target, operands)
-    if operands > 1 or not _is_streamed(rows, columns, depth, layout, right_distance, itemsize, target):
+    if operands > 1 or not _is_streamed(rows, columns, depth, layout, right_distance, matrices, itemsize, target):
         return blocking
     tile = panel_tile(rows, columns, target.lanes, target.registers * 4 // itemsize, 8)
     if isinstance(rows, int):
@@ -114,14 +116,22 @@ def choose_blocking(
 
 
 def _is_streamed(
-    rows: Dim, columns: Dim, depth: tuple[Dim, ...], layout: Layout, distance: Dim, itemsize: int, target: Target
+    rows: Dim,
+    columns: Dim,
+    depth: tuple[Dim, ...],
+    layout: Layout,
+    distance: Dim,
+    matrices: Dim,
+    itemsize: int,
+    target: Target,
 ) -> bool:
     """Tell whether the right operand comes from memory, and there may be too few rows to copy its panels."""
     if layout != "rows" or len(depth) > 1 or (isinstance(rows, int) and rows > STREAM_ROWS):
         return False
-    if not isinstance(columns, int) or not isinstance(depth[0], int) or not isinstance(distance, int):
+    elements = product((columns, depth[0], matrices))
+    if not isinstance(columns, int) or not isinstance(elements, int) or not isinstance(distance, int):
         return False
-    return columns * depth[0] * itemsize >= STREAM_CACHES * target.l2 and distance * itemsize >= STREAM_BYTES
+    return elements * itemsize >= STREAM_CACHES * target.l2 and distance * itemsize >= STREAM_BYTES
 
 
 def _choose_panels(

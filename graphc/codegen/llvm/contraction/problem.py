@@ -111,6 +111,7 @@ def describe_problem(kernel: ContractKernel, target: Target) -> Problem:
             itemsize(kernel.dtype),
             target,
             1 + len(beside),
+            product(extent for _, extent in kernel.batch),
         )
         problem = Problem(kernel, kernel.batch, (), None, left, right, blocking, beside)
     if problem.blocking.pack_right == "many" and kernel.right.dtype != kernel.dtype:
