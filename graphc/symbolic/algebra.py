@@ -167,7 +167,8 @@ def _terms(a: Dim) -> dict[Monomial, int]:
     return a.terms if isinstance(a, Polynomial) else ({(): a} if a else {})
 
 
-def _normal(terms: dict[Monomial, int]) -> Dim:
+def normal(terms: dict[Monomial, int]) -> Dim:
+    """Return the dim of these terms, whose coefficients may be 0."""
     terms = {m: c for m, c in terms.items() if c} if 0 in terms.values() else terms
     if not terms:
         return 0
@@ -185,7 +186,7 @@ def add(a: Dim, b: Dim) -> Dim:
     terms = dict(_terms(a))
     for monomial, coefficient in _terms(b).items():
         terms[monomial] = terms.get(monomial, 0) + coefficient
-    return _normal(terms)
+    return normal(terms)
 
 
 @lru_cache(maxsize=65536)
@@ -206,7 +207,7 @@ def multiply(a: Dim, b: Dim) -> Dim:
         for mb, cb in _terms(b).items():
             monomial = ma + mb if not ma or not mb else tuple(sorted(ma + mb, key=_atom_order))
             terms[monomial] = terms.get(monomial, 0) + ca * cb
-    return _normal(terms)
+    return normal(terms)
 
 
 def product(dims: Iterable[Dim]) -> Dim:
@@ -247,7 +248,7 @@ def _without_common_factor(a: Dim, b: Dim) -> tuple[Dim, Dim, Dim, Dim] | None:
         sizes = tuple(x for x in monomial if isinstance(x, Symbol) and x.extent is None)
         if len(sizes) == len(monomial):
             continue
-        g = _normal({sizes: abs(coefficient)})
+        g = normal({sizes: abs(coefficient)})
         divisor = divide_exactly(b, g) if g not in (0, 1) and g != b else None
         if divisor is None:
             continue
@@ -279,34 +280,6 @@ def _operand(dim: Dim) -> str:
     return str(dim) if isinstance(dim, int) or bare_atom(dim) is not None else f"({dim})"
 
 
-def recombine(a: Dim) -> Dim:
-    """Return `a` with (n // d) * d + n % d put together as n, whatever they are both multiplied by."""
-    while isinstance(a, Polynomial):
-        for atom in {x for monomial in a.terms for x in monomial if isinstance(x, Modulo)}:
-            quotient = bare_atom(floordiv(atom.numerator, atom.divisor))
-            if quotient is None:
-                continue
-            count = _multiplier(a, atom)
-            if count != 0 and _multiplier(a, quotient) == multiply(count, atom.divisor):
-                parts = multiply(count, add(of_atom(atom), multiply(atom.divisor, of_atom(quotient))))
-                a = add(add(a, multiply(parts, -1)), multiply(count, atom.numerator))
-                break
-        else:
-            return a
-    return a
-
-
-def _multiplier(a: Polynomial, atom: Atom) -> Dim:
-    """Return what the atom is multiplied by in a, over the terms that have it once."""
-    found: dict[Monomial, int] = {}
-    for monomial, coefficient in a.terms.items():
-        if monomial.count(atom) == 1:
-            rest = list(monomial)
-            rest.remove(atom)
-            found[tuple(rest)] = coefficient
-    return _normal(found)
-
-
 def modulo(a: Dim, b: Dim) -> Dim:
     """Return a % b, reduced as `floordiv` is."""
     if isinstance(a, int) and isinstance(b, int):
@@ -332,7 +305,7 @@ def _split(a: Dim, b: Dim) -> tuple[Dim, Dim]:
     """Split a = quotient * b + remainder, moving every term that a leading monomial of b divides exactly."""
     if isinstance(b, int):
         quotient = {m: c // b for m, c in _terms(a).items() if c % b == 0}
-        return _normal(quotient), _normal({m: c for m, c in _terms(a).items() if c % b})
+        return normal(quotient), normal({m: c for m, c in _terms(a).items() if c % b})
     lead, lead_coefficient = max(b.terms.items(), key=lambda t: (len(t[0]), tuple(_atom_order(x) for x in t[0])))
     quotient_dim: Dim = 0
     rest: Dim = a
@@ -345,7 +318,7 @@ def _split(a: Dim, b: Dim) -> tuple[Dim, Dim]:
         else:
             return quotient_dim, rest
         done.add(monomial)
-        part: Dim = _normal({factor: coefficient // lead_coefficient})
+        part: Dim = normal({factor: coefficient // lead_coefficient})
         quotient_dim = add(quotient_dim, part)
         rest = add(rest, multiply(multiply(part, b), -1))
 
@@ -444,7 +417,7 @@ def substitute(a: Dim, replacements: Mapping[Symbol, Dim]) -> Dim:
     if isinstance(a, int) or not replacements:
         return a
     kept = {m: c for m, c in a.terms.items() if all(isinstance(x, Symbol) and x not in replacements for x in m)}
-    result = _normal(kept) if len(kept) < len(a.terms) else a
+    result = normal(kept) if len(kept) < len(a.terms) else a
     for monomial in (m for m in a.terms if m not in kept):
         term: Dim = a.terms[monomial]
         for atom in monomial:
@@ -463,33 +436,6 @@ def _substitute_atom(atom: Atom, replacements: Mapping[Symbol, Dim]) -> Dim:
             return modulo(substitute(numerator, replacements), substitute(divisor, replacements))
         case Value():
             return of_atom(atom)
-
-
-def affine(a: Dim, variable: Symbol) -> tuple[Dim, Dim] | None:
-    """Split a = coefficient * variable + rest with neither depending on it; None where `a` is not affine in it."""
-    if isinstance(a, int):
-        return 0, a
-    coefficient: dict[Monomial, int] = {}
-    rest: dict[Monomial, int] = {}
-    for monomial, c in a.terms.items():
-        if variable in monomial:
-            reduced = list(monomial)
-            reduced.remove(variable)
-            coefficient[tuple(reduced)] = c
-        else:
-            rest[monomial] = c
-    parts = _normal(coefficient), _normal(rest)
-    if any(atom == variable or _mentions(atom, variable) for part in parts for atom in atoms(part)):
-        return None
-    return parts
-
-
-def _mentions(atom: Atom, variable: Symbol) -> bool:
-    """Tell whether a Value's payload depends on the variable (payloads that can tell have `mentions`)."""
-    if not isinstance(atom, Value):
-        return False
-    mentions = getattr(atom.payload, "mentions", None)
-    return True if mentions is None else bool(mentions(variable))
 
 
 def evaluate(a: Dim, environment: Mapping[Symbol, int]) -> int:
