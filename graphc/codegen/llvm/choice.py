@@ -8,9 +8,10 @@ little compare: both ways are timed, and the results do not depend on the choice
     @graphc_choice = { calls left on one thread, or phase; the next rest; picoseconds on one thread }
 
 A rest is a number of calls on one thread, of which the last is timed. Then all threads are tried: one call wakes them,
-the following ones are timed, until one of them takes longer than one thread did. Each such call makes the next
-rest twice as long, so that a caller whom threads do not help pays for them once in thousands of calls; each good call
-makes it shorter.
+the following ones are timed, until two in a row take longer than one thread did; a single one is a moment's
+disturbance, which costs less than to rest and to wake the threads again. Each such end makes the next rest twice as
+long, so that a caller whom threads do not help pays for them once in thousands of calls; each good call makes it
+shorter.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 from graphc.codegen.llvm.builder import FunctionBuilder, Operand
 from graphc.codegen.llvm.clock import read_clock
 
-_TIMED, _WAKING, _TRYING = 1, 0, -1
+_TIMED, _WAKING, _TRYING, _DOUBTING = 1, 0, -1, -2
 _FIRST_REST, _SHORTEST_REST, _LONGEST_REST = 3, 2, 4096
 # Times are compared a unit of estimated cost, which the batch size changes: in parts of 1/1024.
 _PARTS = 1024
@@ -57,13 +58,16 @@ def emit_choice(f: FunctionBuilder, cost: Operand, alone: str, together: str) ->
     f.begin(trying)
     f.emit(together)
     rate, rest = _rate(f, memory, start, cost), _load(f, 1)
-    is_judged = f.compare("eq", phase, _TRYING)
+    is_judged = f.compare("slt", phase, _WAKING)
     is_slow = f.value(f"and i1 {is_judged}, {f.compare('sgt', rate, _load(f, 2))}")
+    is_over = f.value(f"and i1 {is_slow}, {f.compare('eq', phase, _DOUBTING)}")
+    next_try = f.value(f"select i1 {is_slow}, i64 {_DOUBTING}, i64 {_TRYING}")
+    _store(f, 0, f.value(f"select i1 {is_over}, i64 {rest}, i64 {next_try}"))
     longer = f.minimum(f.multiply(rest, 2), _LONGEST_REST)
     shorter = f.maximum(f.divide(rest, 2), _SHORTEST_REST)
-    judged = f.value(f"select i1 {is_slow}, i64 {longer}, i64 {shorter}")
-    _store(f, 0, f.value(f"select i1 {is_slow}, i64 {rest}, i64 {_TRYING}"))
-    _store(f, 1, f.value(f"select i1 {is_judged}, i64 {judged}, i64 {rest}"))
+    unless_good = f.value(f"select i1 {is_over}, i64 {longer}, i64 {rest}")
+    is_good = f.value(f"xor i1 {is_slow}, {is_judged}")
+    _store(f, 1, f.value(f"select i1 {is_good}, i64 {shorter}, i64 {unless_good}"))
 
 
 def _rate(f: FunctionBuilder, memory: str, start: Operand, cost: Operand) -> Operand:
