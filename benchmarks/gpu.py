@@ -4,8 +4,9 @@
     python benchmarks/gpu.py --only figures --peer jax=PYTHON
 
 Stages: `tests` (the whole suite with --device cuda), `sanitizers` (compute-sanitizer's memcheck and racecheck over the
-registry and the kernels' tests), `figures` (bandwidth and training steps, with the number of kernels a step), `peers`
-(`benchmarks/run.py` with GRAPHC_DEVICE=cuda). A stage that fails makes the exit status 1; the others run all the same.
+registry, recurrences and epochs), `figures` (bandwidth, training steps and predictions with the number of kernels a
+step, products by our kernels and by cuBLASLt), `peers` (`benchmarks/run.py` with JAX and PyTorch, compiled and not, on
+the same GPU; --peer names their interpreters). A stage that fails makes the exit status 1; the others run all the same.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
+import unittest.mock
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,14 +29,23 @@ import numpy as np
 
 import graphc
 from graphc import ops
-from graphc.keras import layers, models
+from graphc.errors import DeviceError
+from graphc.keras import applications, layers, models
 from graphc.runtime import AnyDevice, current_device
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("tests", "sanitizers", "figures", "peers")
-_SANITIZED = ("tests/ops/test_registry.py::test_compiled_function_means_the_same", "tests/codegen/test_cuda_kernels.py")
-_BEGIN, _END = "<!-- gpu: begin -->", "<!-- gpu: end -->"
+# Kernels of every op, a recurrence whose grid stays, and data that is sent beside the launches.
+_SANITIZED = (
+    "tests/ops/test_registry.py::test_compiled_function_means_the_same",
+    "tests/schedule/test_scan.py",
+    "tests/runtime/test_epoch.py",
+)
+_PEER_CASES = ("mlp_step", "housing_fit", "mnist_cnn_step", "lstm_stack", "lstm_words")
+_MARKS = ("<!-- gpu: begin -->", "<!-- gpu: end -->")
 _REPEATS = 7
+# JAX would fall back to the CPU without a word.
+_ENVIRONMENT = {"GRAPHC_DEVICE": "cuda", "JAX_PLATFORMS": "cuda"}
 
 
 def seconds(run: Callable[[], object], repeats: int = _REPEATS) -> float:
@@ -66,6 +77,23 @@ def bandwidths(megabytes: float) -> Iterator[tuple[str, float]]:
         yield what, passes * rows * columns * 4 / seconds(run)
 
 
+def products(quick: bool) -> Iterator[tuple[int, str, str]]:
+    """Yield (size, speed of the generated kernel, of cuBLASLt): where the library should begin (LARGE_PRODUCT)."""
+    for size in (16, 24) if quick else (256, 512, 1024, 2048, 4096):
+        cells = []
+        for flag in ("0", "1"):
+            os.environ["GRAPHC_CUBLAS"] = flag
+            a, b, c = (graphc.state(np.ones((size, size), "float32"), name) for name in "abc")
+            with unittest.mock.patch("graphc.runtime.cuda.binding.LARGE_PRODUCT", 0):
+                try:
+                    once = seconds(graphc.function([], [], [(c, ops.matmul(a.node, b.node))]))
+                    cells.append(f"{2e-12 * size**3 / once:.1f}")
+                except DeviceError:
+                    cells.append("not installed")
+        del os.environ["GRAPHC_CUBLAS"]
+        yield size, cells[0], cells[1]
+
+
 def networks(quick: bool) -> Iterator[tuple[str, Any, tuple[int, ...], int, int]]:
     """Yield (name, model, shape of an example, classes, batch size)."""
     width = 16 if quick else 512
@@ -90,10 +118,13 @@ def networks(quick: bool) -> Iterator[tuple[str, Any, tuple[int, ...], int, int]
         layers.Dense(10, activation="softmax"),
     ]
     yield "stacked LSTM", models.Sequential(stacked), (8, 16), 10, 32
+    if not quick:
+        resnet = applications.ResNet50(weights=None, input_shape=(224, 224, 3), classes=1000)
+        yield "ResNet50", resnet, (224, 224, 3), 1000, 32
 
 
-def steps_a_second(quick: bool) -> Iterator[tuple[str, float, int]]:
-    """Yield (network, training steps a second within an epoch, kernels of a step)."""
+def speeds(quick: bool) -> Iterator[tuple[str, float, float, int]]:
+    """Yield (network, training steps a second within an epoch, predictions of a batch a second, kernels of a step)."""
     rng = np.random.default_rng(0)
     for name, model, shape, classes, batch in networks(quick):
         model.compile("rmsprop", "categorical_crossentropy")
@@ -101,7 +132,14 @@ def steps_a_second(quick: bool) -> Iterator[tuple[str, float, int]]:
         x = rng.standard_normal((rows, *shape)).astype("float32")
         y = np.eye(classes, dtype="float32")[rng.integers(0, classes, rows)]
         once = seconds(lambda x=x, y=y, m=model, b=batch: m.fit(x, y, b, epochs=1, verbose=0), 1 if quick else 3)  # type: ignore[misc]
-        yield name, rows / batch / once, len(model.train_function.executable(1).plan.launches)
+        predicting = seconds(lambda x=x, m=model, b=batch: m.predict_on_batch(x[:b]), 1 if quick else _REPEATS)  # type: ignore[misc]
+        yield name, rows / batch / once, 1 / predicting, started(model)
+
+
+def started(model: Any) -> int:
+    """Return how many kernels a training step starts, those around the plan left out."""
+    program = model.train_function.executable(1)._program
+    return max(len(binding.starts) for binding in program._bindings.values())
 
 
 def figures(quick: bool = False) -> str:
@@ -112,8 +150,11 @@ def figures(quick: bool = False) -> str:
     for what, rate in bandwidths(0.1 if quick else 256):
         copy = copy or rate
         lines.append(f"| {what} | {rate / 1e9:.0f} | {100 * rate / copy:.0f} % |")
-    lines += ["", "| training | steps a second | launches of the plan |", "|---|---:|---:|"]
-    lines += [f"| {name} | {rate:.0f} | {count} |" for name, rate, count in steps_a_second(quick)]
+    lines += ["", "| network | training steps a second | predicted batches a second | kernels of a step |"]
+    lines += ["|---|---:|---:|---:|"]
+    lines += [f"| {name} | {rate:.0f} | {batches:.0f} | {count} |" for name, rate, batches, count in speeds(quick)]
+    lines += ["", "| product, size squared | generated kernel, TFLOP/s | cuBLASLt, TFLOP/s |", "|---|---:|---:|"]
+    lines += [f"| {size} | {own} | {library} |" for size, own, library in products(quick)]
     return "\n".join(lines)
 
 
@@ -124,12 +165,12 @@ def _machine(device: AnyDevice) -> str:
     return subprocess.run(query, capture_output=True, text=True, check=False).stdout.strip().replace("\n", "; ")
 
 
-def insert(text: str, path: Path) -> None:
+def insert(text: str, path: Path, marks: tuple[str, str] = _MARKS) -> None:
     """Put the tables between the page's marks."""
-    page = path.read_text()
-    found = re.sub(f"{_BEGIN}.*?{_END}", lambda _: f"{_BEGIN}\n{text}\n{_END}", page, flags=re.S)
-    if found == page and _BEGIN not in page:
-        raise SystemExit(f"{path} has no marks {_BEGIN} ... {_END}")
+    page, (begin, end) = path.read_text(), marks
+    found = re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{text}\n{end}", page, flags=re.S)
+    if found == page and begin not in page:
+        raise SystemExit(f"{path} has no marks {begin} ... {end}")
     path.write_text(found)
 
 
@@ -144,7 +185,7 @@ def command(stage: str, peers: list[str]) -> list[list[str]]:
             return [[*check, tool, *pytest, "-x", *_SANITIZED] for tool in ("memcheck", "racecheck")]
         case _:
             given = [word for peer in peers for word in ("--peer", peer)]
-            return [[sys.executable, "benchmarks/run.py", "mlp_step", "housing_fit", *given]]
+            return [[sys.executable, "benchmarks/run.py", *_PEER_CASES, *given]]
 
 
 def main(arguments: list[str]) -> int:
@@ -165,7 +206,7 @@ def main(arguments: list[str]) -> int:
                 insert(text, options.into)
             continue
         for words in command(stage, options.peer):
-            done = subprocess.run(words, cwd=ROOT, env={**os.environ, "GRAPHC_DEVICE": "cuda"}, check=False)
+            done = subprocess.run(words, cwd=ROOT, env=os.environ | _ENVIRONMENT, check=False)
             failed |= done.returncode != 0
     return int(failed)
 

@@ -11,15 +11,15 @@ from recurrent_networks import BETAS, CHECKED_STEPS, EPSILON, LEARNING_RATE, RHO
 from torch import nn
 from torch.nn import functional
 
+from peers.torch_device import tensor
+
 
 class Network(nn.Module):
     """The network with its weights; gives what comes before the sigmoid or softmax."""
 
     def __init__(self, network: RecurrentNetwork) -> None:
         super().__init__()
-        self.words = (
-            nn.Embedding.from_pretrained(torch.from_numpy(network.embedding()), False) if network.words else None
-        )
+        self.words = nn.Embedding.from_pretrained(tensor(network.embedding()), False) if network.words else None
         self.lstm = nn.LSTM(network.features, network.units[0], len(network.units), batch_first=True)
         self.dense = nn.Linear(network.units[-1], network.classes)
         with torch.no_grad():
@@ -57,7 +57,7 @@ class Training:
     def step(self, x: Any, y: Any) -> float:
         """Take a step on NumPy arrays; return its loss."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss: torch.Tensor = self.loss(self.module(torch.from_numpy(x)), torch.from_numpy(y))
+        loss: torch.Tensor = self.loss(self.module(tensor(x)), tensor(y))
         loss.backward()
         self.optimizer.step()
         return float(loss.detach())
@@ -73,6 +73,6 @@ def prepare(case: str, network: RecurrentNetwork) -> Entry:
 
     def call(x: Any) -> Any:
         with torch.no_grad():
-            return torch.sigmoid(module(torch.from_numpy(x))).numpy()
+            return torch.sigmoid(module(tensor(x))).cpu().numpy()
 
     return Entry(sample(call(x)), {"call": Timed("f(x)", {"f": call, "x": x})})

@@ -26,6 +26,7 @@ from torch import nn
 from torch.nn import functional
 
 from peers import recurrent_torch
+from peers.torch_device import DEVICE, tensor
 
 
 class ChannelsLast(nn.Module):
@@ -76,7 +77,7 @@ class Training:
         if is_compiled:
             self.loss = torch.compile(self.loss, dynamic=False)
             self.update = torch.compile(lambda: self.optimizer.step(), dynamic=False)
-        self.data = tuple(map(torch.from_numpy, network.data()))
+        self.data = tuple(map(tensor, network.data()))
 
     def advance(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Take a step; return its loss."""
@@ -88,8 +89,8 @@ class Training:
 
     def step(self, x: Any, y: Any) -> float:
         """Take a step on NumPy arrays; return its loss."""
-        rows = torch.from_numpy(x)
-        return float(self.advance(rows.permute(0, 3, 1, 2) if self.network.blocks else rows, torch.from_numpy(y)))
+        rows = tensor(x)
+        return float(self.advance(rows.permute(0, 3, 1, 2) if self.network.blocks else rows, tensor(y)))
 
     def epoch(self) -> float:
         """Run a shuffled epoch; return the sum of its losses."""
@@ -121,7 +122,7 @@ def inference_of(network: Network, is_compiled: bool) -> Callable[[Any], Any]:
 
     def call(x: Any) -> Any:
         with torch.no_grad():
-            return module(torch.from_numpy(x)).numpy()
+            return module(tensor(x)).cpu().numpy()
 
     return call
 
@@ -149,6 +150,7 @@ def _elementwise(quick: bool, is_compiled: bool) -> Entry:
 def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
     """Return the entry of a case."""
     torch.set_num_threads(threads)
+    torch.set_default_device(DEVICE)
     if case == "import_time":
         return import_entry("torch")
     if case == "first_call":
@@ -166,6 +168,7 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
 def first_call(variant: str, kind: str, threads: int) -> Callable[[], object]:
     """Return the first prediction, or the first training step."""
     torch.set_num_threads(threads)
+    torch.set_default_device(DEVICE)
     network = NETWORKS["first_call"](False)
     x, y = network.data()
     if kind == "train":

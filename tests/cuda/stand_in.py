@@ -19,6 +19,7 @@ import numpy as np
 
 from graphc.runtime import CudaDevice
 from tests.cuda.emulator import EmulatedModule, EmulationError, compile_text
+from tests.cuda.stand_in_cublas import StandInCublasLt
 
 _GUARD = 512
 _RUBBISH = 0xFF
@@ -255,7 +256,8 @@ def emulated_device(
     order: int = 0, memory: int = 1 << 30, blocks: int | None = None, processors: int = 1
 ) -> CudaDevice:
     """Return a device that runs kernels on the emulator, in at most `blocks` blocks a launch."""
-    device = CudaDevice(StandIn(order, memory, processors=processors), compiler=EmulatedCompiler())
+    stand_in = StandIn(order, memory, processors=processors)
+    device = CudaDevice(stand_in, compiler=EmulatedCompiler(), library=lambda: StandInCublasLt(stand_in))
     if blocks is not None:
         device.most_blocks = blocks
     return device

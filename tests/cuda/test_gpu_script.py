@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
 
 from benchmarks import gpu
+from benchmarks.cases import CASES
 from graphc import device
+from graphc.errors import DeviceError
+from graphc.runtime import Nvrtc
 from tests.cuda.kernels import needs_compiler
 from tests.cuda.stand_in import emulated_device
 
@@ -17,7 +21,7 @@ def test_figures() -> None:
     with device(emulated_device()):
         text = gpu.figures(quick=True)
     assert "cuda:0" in text
-    for row in ("| copy |", "| sum of columns |", "| MNIST CNN |", "| LSTM 8, 4 steps |"):
+    for row in ("| copy |", "| sum of columns |", "| MNIST CNN |", "| LSTM 8, 4 steps |", "| 24 |"):
         assert row in text
 
 
@@ -35,4 +39,23 @@ def test_commands() -> None:
     [tests] = gpu.command("tests", [])
     assert tests[-2:] == ["--device", "cuda"]
     assert [words[6] for words in gpu.command("sanitizers", [])] == ["memcheck", "racecheck"]
-    assert gpu.command("peers", ["jax=python"])[0][-2:] == ["--peer", "jax=python"]
+    [peers] = gpu.command("peers", ["jax=python"])
+    assert peers[-2:] == ["--peer", "jax=python"]
+    assert set(peers[2:-2]) <= set(CASES)
+
+
+def test_what_is_sanitized_is_there() -> None:
+    for path in gpu._SANITIZED:
+        assert (gpu.ROOT / path.partition("::")[0]).exists()
+
+
+def test_what_kernels_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        Nvrtc("sm_90")
+    except DeviceError as error:
+        pytest.skip(str(error))
+    monkeypatch.syspath_prepend(str(gpu.ROOT / "benchmarks"))
+    text = importlib.import_module("kernel_resources").table(quick=True)
+    rows = [line for line in text.splitlines() if line.startswith("| MNIST CNN | sm_")]
+    assert len(rows) == 2
+    assert all(row.endswith("| 0 (0 bytes) |") for row in rows)
