@@ -11,10 +11,11 @@ import numpy as np
 
 import graphc
 from graphc import dtypes, graph, ops
-from graphc.errors import GraphError
+from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import PLACEHOLDER, Node
 from graphc.keras.backend import phase
 from graphc.keras.backend.tensor import Tensor, Variable, as_node
+from graphc.keras.utils.location import located
 from graphc.symbolic import Polynomial, Symbol
 
 Array = np.ndarray[Any, Any]
@@ -78,9 +79,9 @@ class Function:
         A value may be a tensor, which is then computed in place of the input, or None: the input is not needed.
         """
         if not isinstance(inputs, (list, tuple)):
-            raise TypeError("`inputs` should be a list or tuple.")
+            raise TypeError(located("`inputs` should be a list or tuple."))
         if len(inputs) < len(self.inputs):
-            raise GraphError(f"the function has {len(self.inputs)} inputs; {len(inputs)} values were given")
+            raise GraphError(located(f"the function has {len(self.inputs)} inputs; {len(inputs)} values were given"))
         values, training = list(inputs), 0
         if self._phase_position is not None:
             training = int(bool(np.asarray(values.pop(self._phase_position) or 0)))
@@ -93,9 +94,9 @@ class Function:
                 source = None if value is None else value.node
                 fed = (*fed[:position], source, *fed[position + 1 :])
             else:
-                arrays.append(_as_array(value, dtype))
+                arrays.append(fed_array(value, self._fed[position]))
         if self.feed_dict:
-            arrays += [_as_array(value, dtypes.numpy_dtype(x.dtype)) for x, value in self.feed_dict.items()]
+            arrays += [fed_array(value, x) for x, value in self.feed_dict.items()]
         # Scalars come as NumPy's scalars: they print and compare as numbers.
         results = [r if r.shape else r[()] for r in self._prepare(training, fed)(*arrays)]
         for position, change in self._changed.items():
@@ -153,9 +154,26 @@ def _is_symbol(dim: Polynomial) -> bool:
     return len(monomial) == 1 and isinstance(monomial[0], Symbol) and dim.terms[monomial] == 1
 
 
-def _as_array(value: Any, dtype: np.dtype[Any]) -> Array:
-    """Return the value as an array of the input's dtype, cast as Keras casts what it is fed."""
-    return np.asarray(value.toarray() if hasattr(value, "tocoo") else value, dtype)
+def fed_array(value: Any, x: Tensor) -> Array:
+    """Return the value as an array of the dtype of the input `x`, cast as Keras casts what it is fed.
+
+    Raises DTypeError for what holds no real numbers, ShapeError for rows of different lengths.
+    """
+    try:
+        array = np.asarray(value.toarray() if hasattr(value, "tocoo") else value)
+    except ValueError as error:
+        raise ShapeError(located(f"the value for {x.name} is no array: {error}")) from error
+    try:
+        if array.dtype.kind == "c":
+            raise TypeError("imaginary parts would be lost")
+        return array.astype(dtypes.numpy_dtype(x.node.dtype), copy=False)
+    except (TypeError, ValueError) as error:
+        raise DTypeError(
+            located(
+                f"the value for {x.name}, of shape {array.shape}, holds {array.dtype}; "
+                f"expected numbers of dtype {x.node.dtype}: {error}"
+            )
+        ) from error
 
 
 def _merge(updates: Sequence[Any]) -> list[tuple[Node, Node]]:

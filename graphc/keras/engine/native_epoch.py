@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.keras import backend as K
+from graphc.keras.backend.function import fed_array
 
 Array = np.ndarray[Any, Any]
 
@@ -44,7 +45,7 @@ class NativeEpoch:
         if not all(is_scalar) or not hasattr(executable, "epoch"):
             return None
         tensors = function.inputs[: len(data)]
-        rows = [np.ascontiguousarray(array, x.dtype) for array, x in zip(data, tensors)]
+        rows = [np.ascontiguousarray(fed_array(array, x)) for array, x in zip(data, tensors)]
         return cls(executable, rows, count)
 
     def stretches(self, order: Array, batch_size: int | None) -> Iterator[int]:

@@ -19,6 +19,7 @@ from graphc.keras.engine.network import Network
 from graphc.keras.engine.training_utils import (
     check_array_length_consistency,
     check_loss_and_target_compatibility,
+    checked_batch_size,
     expected_target_shape,
     standardize_class_weights,
     standardize_input_data,
@@ -262,6 +263,15 @@ class Model(GeneratorMethods, Network):
             check_loss_and_target_compatibility(targets, self._feed_loss_fns, shapes)
         return targets, weights
 
+    def _fed_arrays(self, data: tuple[Arrays, Arrays, Arrays], phase: float) -> Arrays:
+        """Return all that a step is fed, in order. Raises GraphError where the targets are missing."""
+        inputs, targets, _ = data
+        if inputs and self._feed_targets and not targets:
+            raise GraphError(
+                located(f"{self.name} has losses for the outputs {self._feed_output_names}, but no targets were given.")
+            )
+        return [array for group in data for array in group] + self._phase_value(phase)
+
     def fit(
         self,
         x: Any = None,
@@ -294,8 +304,7 @@ class Model(GeneratorMethods, Network):
             epochs = kwargs.pop("nb_epoch")
         if kwargs:
             raise TypeError(located(f"`fit` does not take the arguments {sorted(kwargs)}"))
-        if batch_size is None and steps_per_epoch is None:
-            batch_size = 32
+        batch_size = checked_batch_size(batch_size, steps_per_epoch)
         if x is None and y is None and steps_per_epoch is None:
             raise GraphError(located("Fitting from tensors needs the `steps_per_epoch` argument."))
         data = self._standardize_user_data(
@@ -308,7 +317,7 @@ class Model(GeneratorMethods, Network):
         return training_arrays.fit_loop(
             self,
             self.train_function,
-            [array for group in data for array in group] + self._phase_value(1.0),
+            self._fed_arrays(data, 1.0),
             batch_size=batch_size,
             epochs=epochs,
             verbose=verbose,
@@ -347,7 +356,7 @@ class Model(GeneratorMethods, Network):
             held = ([], [], [])
         else:
             return data, None
-        return data, [array for group in held for array in group] + self._phase_value(0.0)
+        return data, self._fed_arrays(held, 0.0)
 
     def evaluate(
         self,
@@ -359,19 +368,17 @@ class Model(GeneratorMethods, Network):
         steps: int | None = None,
     ) -> Any:
         """Return the loss, or the list of loss and metrics in the order of `metrics_names`, over the data."""
-        if batch_size is None and steps is None:
-            batch_size = 32
+        batch_size = checked_batch_size(batch_size, steps)
         if x is None and y is None and steps is None:
             raise GraphError(located("Evaluating from tensors needs the `steps` argument."))
         data = self._standardize_user_data(x, y, sample_weight=sample_weight, batch_size=batch_size)
         self._make_test_function()
-        arrays = [array for group in data for array in group] + self._phase_value(0.0)
+        arrays = self._fed_arrays(data, 0.0)
         return training_arrays.test_loop(self, self.test_function, arrays, batch_size, verbose, steps)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: int = 0, steps: int | None = None) -> Any:
         """Return the outputs for the inputs, as an array or a list of arrays."""
-        if batch_size is None and steps is None:
-            batch_size = 32
+        batch_size = checked_batch_size(batch_size, steps)
         if x is None and steps is None:
             raise GraphError(located("Predicting from tensors needs the `steps` argument."))
         if not verbose and steps is None and self._is_one_batch(x, batch_size):
@@ -404,15 +411,13 @@ class Model(GeneratorMethods, Network):
         """Take one training step, and return the loss, or loss and metrics, before it."""
         data = self._standardize_user_data(x, y, sample_weight=sample_weight, class_weight=class_weight)
         self._make_train_function()
-        arrays = [array for group in data for array in group]
-        return unpack_singleton(self.train_function(arrays + self._phase_value(1.0)))
+        return unpack_singleton(self.train_function(self._fed_arrays(data, 1.0)))
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
         """Return the loss, or loss and metrics, of one batch."""
         data = self._standardize_user_data(x, y, sample_weight=sample_weight)
         self._make_test_function()
-        arrays = [array for group in data for array in group]
-        return unpack_singleton(self.test_function(arrays + self._phase_value(0.0)))
+        return unpack_singleton(self.test_function(self._fed_arrays(data, 0.0)))
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs of one batch."""

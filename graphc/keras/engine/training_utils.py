@@ -337,6 +337,18 @@ def _weights_of_classes(y: Array, class_weight: Mapping[Any, float]) -> Array:
     return np.asarray([class_weight[c] for c in classes.tolist()])
 
 
+def checked_batch_size(batch_size: Any, steps: int | None) -> int | None:
+    """Return the batch size: 32 where it is None, but None where `steps` are counted.
+
+    Raises GraphError for anything but a positive integer.
+    """
+    if batch_size is None:
+        return 32 if steps is None else None
+    if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise GraphError(located(f"`batch_size` should be a positive integer; got {batch_size!r}"))
+    return int(batch_size)
+
+
 def check_num_samples(
     ins: Sequence[Any], batch_size: int | None = None, steps: int | None = None, steps_name: str = "steps"
 ) -> int | None:

@@ -3,6 +3,7 @@
 from graphc.keras.engine.base_layer import InputSpec, Layer
 from graphc.keras.engine.input_layer import Input, InputLayer
 from graphc.keras.engine.layer_classes import deserialize, register_classes, serialize
+from graphc.keras.layers import merge
 from graphc.keras.layers.advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from graphc.keras.layers.convolutional import (
     AtrousConv1D,
@@ -246,6 +247,7 @@ __all__ = [
     "deserialize",
     "dot",
     "maximum",
+    "merge",
     "minimum",
     "multiply",
     "serialize",

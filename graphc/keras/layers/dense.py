@@ -38,8 +38,8 @@ class Dense(Layer):
         if "input_shape" not in kwargs and "input_dim" in kwargs:
             kwargs["input_shape"] = (kwargs.pop("input_dim"),)
         super().__init__(**kwargs)
-        if int(units) < 1:
-            raise ShapeError(located(f"layer {self.name}: units must be a positive integer; got {units}"))
+        if not isinstance(units, int) or units < 1:
+            raise ShapeError(located(f"layer {self.name}: units must be a positive integer; got {units!r}"))
         self.units = units
         self.activation = activations.get(activation)
         self.use_bias = use_bias

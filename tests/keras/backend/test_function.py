@@ -131,7 +131,7 @@ def test_what_is_no_list_is_refused() -> None:
 def test_a_value_that_does_not_fit_is_refused_and_changes_nothing() -> None:
     x, v = K.placeholder(shape=(None, 3), name="features"), K.variable(5.0)
     f = K.function([x], [x], updates=[(v, v + 1.0)])
-    for bad in (np.ones((2, 4)), np.ones(3)):
+    for bad in (np.ones((2, 4)), np.ones(3), [[1, 2, 3], [4]], [["a", "b", "c"]], np.full((2, 3), 1j)):
         with pytest.raises(GraphcError, match="features"):
             f([bad])
     assert K.get_value(v) == 5

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.errors import ExecutionError, GraphError, ShapeError
+from graphc.errors import DTypeError, ExecutionError, GraphError, ShapeError
 from graphc.keras import backend as K
 from graphc.keras.callbacks import LambdaCallback
 from graphc.keras.engine.base_layer import Layer
@@ -242,6 +242,14 @@ BAD_DATA = [
     ({"other": X}, Y, GraphError, "No data provided for .*hidden_input"),
     (X, Y.argmax(-1), ShapeError, r"expected dense_\d+ to have shape \(None, 3\) but got array with shape \(23, 1\)"),
     (object(), Y, TypeError, "data should be an array"),
+    (X, None, GraphError, r"has losses for the outputs \['dense_\d+'\], but no targets were given"),
+    (
+        np.full(X.shape, "a"),
+        Y,
+        DTypeError,
+        r"hidden_input:0, of shape \(23, 5\), holds <U\d+; expected numbers of dtype float32",
+    ),
+    (X, Y + 1j, DTypeError, r"target:0, of shape \(23, 3\), holds complex64; expected numbers of dtype float32"),
 ]
 
 
@@ -257,8 +265,20 @@ def test_data_that_do_not_fit(x: Any, y: Any, kind: type[Exception], message: st
 
 
 def test_text_is_no_data() -> None:
-    with pytest.raises(Exception, match=r"hidden_input|convert"):
+    message = rf"hidden_input:0, of shape \(1, 5\), holds <U1; expected numbers of dtype float32.*{HERE}"
+    with pytest.raises(DTypeError, match=message):
         classifier().predict(np.array([["a"] * 5]))
+
+
+@pytest.mark.parametrize("size", [0, -2, 2.5, "all"])
+def test_batch_sizes_that_are_none(size: Any) -> None:
+    model = classifier()
+    before = model.get_weights()
+    for call in (model.fit, model.evaluate, lambda x, y, **keywords: model.predict(x, **keywords)):
+        with pytest.raises(GraphError, match=rf"`batch_size` should be a positive integer; got {size!r}.*{HERE}"):
+            call(X, Y, batch_size=size, verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_weights_that_do_not_fit() -> None:

@@ -106,6 +106,13 @@ def test_branch_that_starts_with_a_merge() -> None:
     assert Sequential.from_config(model.get_config()).count_params() == model.count_params()
 
 
+def test_merge_comes_with_all_layers() -> None:
+    namespace: dict[str, Any] = {}
+    exec("from graphc.keras.layers import *", namespace)
+    a, b = layers.Input((5,)), layers.Input((5,))
+    assert K.int_shape(namespace["merge"]([a, b], mode="concat")) == (None, 10)
+
+
 def test_merge_by_functions() -> None:
     a, b = layers.Input((5, 2)), layers.Input((5, 2))
     wide = merge([a, b], mode=lambda tensors: K.concatenate([2 * tensors[0], tensors[1]], -1), name="wide")
