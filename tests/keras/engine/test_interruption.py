@@ -17,6 +17,9 @@ from graphc.keras.callbacks import Callback, LambdaCallback
 from graphc.keras.layers import Dense
 from graphc.keras.models import Sequential
 
+# Shells let what they start in the background ignore the signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Every step adds the learning rate to each weight: whole steps leave equal weights, a whole number of them.
 x, y = np.ones((64, 3), "float32"), np.zeros((64, 4), "float32")
 model = Sequential([Dense(4, use_bias=False, kernel_initializer="zeros", input_shape=(3,))])
@@ -77,6 +80,8 @@ def test_signal_leaves_whole_steps_and_a_history(arguments: str) -> None:
 
 def test_signal_within_one_long_native_epoch() -> None:
     printed = interrupted("""
+        # Compiled and in order already, the rows are what the signal meets.
+        model.fit(x, y, batch_size=1, verbose=0)
         x, y = np.ones((2**21, 3), "float32"), np.zeros((2**21, 4), "float32")
         model.fit(x[:1], y[:1], batch_size=1, verbose=0)  # compiles
         soon = LambdaCallback(on_epoch_begin=lambda epoch, logs: epoch or interrupt_soon(0.5))
