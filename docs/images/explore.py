@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parents[1]))
 from tests.viz.browser import Browser, find_browser  # noqa: E402
 
-SIZE = (1280, 800)
+SIZE = (1440, 900)
 
 
 def image_network():
@@ -58,7 +58,10 @@ def main():
 
         browser.open(graphc.view(image_network(), Path(folder) / "cnn.html", run=True))
         expanded = "explorer.setStep(explorer.program.steps.findIndex((s) => s.name === 'expand_composites'))"
-        opened = "explorer.toggle('dense_2'), explorer.select({node: explorer.step.removed[0]})"
+        opened = (
+            "explorer.toggle('dense_2'), explorer.select({node: "
+            "explorer.step.removed.find((i) => explorer.program.node(i).title === 'softmax')})"
+        )
         take("explorer_layers.png", "explorer.choose(1)", expanded, opened, "explorer.picture.reveal('dense_2')")
         take(
             "explorer_kernel.png",

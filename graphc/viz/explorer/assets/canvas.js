@@ -82,16 +82,19 @@ class Picture {
     this.draw();
   }
 
+  // The height above the key.
+  get room() { return Math.max(this.canvas.clientHeight - 44, 1); }
+
   // Shows the whole picture, however small.
   fit() {
     const { w, h } = this.app.arranged;
-    this.frame(Math.min(1, this.canvas.clientWidth / (w + 40), this.canvas.clientHeight / (h + 40)));
+    this.frame(Math.min(1, this.canvas.clientWidth / (w + 40), this.room / (h + 40)));
   }
 
   // Shows the whole picture where it can be read so, else the part of it around its first row.
   begin() {
     const { w, h } = this.app.arranged;
-    const wide = this.canvas.clientWidth / (w + 40), whole = Math.min(wide, this.canvas.clientHeight / (h + 40));
+    const wide = this.canvas.clientWidth / (w + 40), whole = Math.min(wide, this.room / (h + 40));
     this.frame(Math.min(1, Math.max(whole, Math.min(READABLE, wide), LEGIBLE)));
   }
 
@@ -101,7 +104,7 @@ class Picture {
     const middle = w * scale <= width || !first.length ? w / 2 : first.reduce((sum, item) => sum + item.x, 0) / first.length;
     this.scale = scale;
     this.x = width / 2 - middle * scale;
-    this.y = Math.max(20, (this.canvas.clientHeight - h * scale) / 2);
+    this.y = Math.max(20, (this.room - h * scale) / 2);
     this.fitted = true;
     this.draw();
   }
