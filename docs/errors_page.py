@@ -135,7 +135,10 @@ def page() -> str:
             parts.append(f"**{site.error}** from `{_dotted(site)}`\n\n```text\n{examples[site.key]}\n```\n")
     if without:
         parts.append("\n## Places that no test provokes yet\n")
-        parts.append("Some guard against what cannot happen while the code around them is right; the others still lack an example.\n")
+        parts.append(
+            "Some guard against what cannot happen while the code around them is right; the others still lack an"
+            " example.\n"
+        )
         parts += [f"- {site.error} from `{_dotted(site)}`" for site in without]
     return "\n".join(parts).rstrip() + "\n"
 

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import graphc.errors
@@ -26,6 +26,11 @@ def errors_page() -> ModuleType:
     return module
 
 
+def _initialises(frame: FrameType, error: Exception) -> bool:
+    """Tell whether a frame is an initialiser of this error's own classes, and not of a layer that makes it."""
+    return frame.f_code.co_name == "__init__" and frame.f_locals.get("self", error) is error
+
+
 class ErrorCollector:
     """Notes every error where it is made, and at the end writes the shortest message of each place."""
 
@@ -41,7 +46,7 @@ class ErrorCollector:
         def initialise(error: Exception, *given: Any) -> None:
             super(graphc.errors.GraphcError, error).__init__(*given)
             frame = sys._getframe(1)
-            while frame is not None and frame.f_code.co_name == "__init__":
+            while frame is not None and _initialises(frame, error):
                 frame = frame.f_back  # type: ignore[assignment]
             if frame is None or not frame.f_code.co_filename.startswith(_PACKAGE):
                 return

@@ -6,8 +6,7 @@ const byId = (id) => document.getElementById(id);
 const pause = () => new Promise((resolve) => setTimeout(resolve));
 
 class Explorer {
-  constructor(payload) {
-    this.payload = payload;
+  constructor() {
     this.cache = new Map();
     this.open = new Set();
     this.view = "graph";
@@ -20,6 +19,8 @@ class Explorer {
   }
 
   async start() {
+    await pause();
+    this.payload = JSON.parse(byId("payload").textContent);
     for (const [i, packed] of this.payload.programs.entries()) {
       const data = await unpack(packed);
       await pause();
@@ -314,5 +315,5 @@ class Explorer {
   }
 }
 
-const explorer = new Explorer(JSON.parse(byId("payload").textContent));
+const explorer = new Explorer();
 explorer.start();
