@@ -108,7 +108,7 @@ def compile_graph(
     report = passes.run_pipeline(graph)
     rewritten = time.perf_counter()
     device = runtime.current_device()
-    plan = schedule.lower_graph(report.graph, in_panels=isinstance(device, runtime.CpuDevice))
+    plan = schedule.lower_graph(report.graph, for_cpu=isinstance(device, runtime.CpuDevice))
     lowered = time.perf_counter()
     if not isinstance(device, runtime.CpuDevice):
         program = codegen.emit_cuda(plan, config.get("GRAPHC_MATMUL_PRECISION"), config.get("GRAPHC_CUBLAS"))

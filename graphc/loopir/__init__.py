@@ -26,6 +26,7 @@ from graphc.loopir.nodes import (
     parts,
     sum_name,
 )
+from graphc.loopir.places import at_places
 from graphc.loopir.plan import (
     Argument,
     Buffer,
@@ -78,6 +79,7 @@ __all__ = [
     "Statement",
     "Step",
     "Store",
+    "at_places",
     "count_operations",
     "evaluate_kernel",
     "evaluate_plan",

@@ -48,7 +48,7 @@ def _rewrite_steps(program: Executable) -> list[RewriteStep]:
     times = {record.name: record.milliseconds for record in report.records}
     timed = [replace(step, milliseconds=times.get(step.name, 0.0)) for step in steps]
     purpose = "What the kernels compute: large folds in two steps, each result in memory of its own."
-    prepared = schedule.prepare_graph(program.graph, in_panels=program.language == "llvm")
+    prepared = schedule.prepare_graph(program.graph, for_cpu=program.language == "llvm")
     return [*timed, RewriteStep("schedule", purpose, prepared)]
 
 

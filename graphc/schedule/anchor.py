@@ -14,6 +14,7 @@ from graphc import dtypes
 from graphc.graph import Graph, Node, body_of
 from graphc.loopir import Load
 from graphc.schedule.elements import Elements, as_symbol, linear, loop_symbols, scalar_constant, spread, squeezed
+from graphc.schedule.neighbours import pads_windows
 from graphc.symbolic import Dim, Value, affine, atoms, symbols
 
 # Scalar operations that storing a value and loading it back is worth (measured on chains of adds and exps).
@@ -24,8 +25,11 @@ BROADCAST_KEEP_COST = 3
 LONGEST_EXPRESSION = 48
 
 
-def choose_anchors(graph: Graph) -> Elements:
-    """Return the element builder whose anchored nodes are those the module's docstring lists."""
+def choose_anchors(graph: Graph, in_blocks: bool = False) -> Elements:
+    """Return the element builder whose anchored nodes are those the module's docstring lists.
+
+    `in_blocks`: folds over windows are computed in blocks, which then need no padded copy.
+    """
     anchored: set[Node] = set()
     elements = Elements(anchored)
     for root in graph.roots:
@@ -34,6 +38,7 @@ def choose_anchors(graph: Graph) -> Elements:
     consumers = graph.consumers()
     cost: dict[Node, int] = {}
     count: dict[Node, int] = {}
+    paddings = {n for n in graph.nodes if in_blocks and pads_windows(n, consumers, elements)}
     for n in graph.nodes:
         if n.op.kind == "source":
             cost[n] = count[n] = 0
@@ -51,7 +56,8 @@ def choose_anchors(graph: Graph) -> Elements:
             n.op.kind == "reduction"
             or n.op.together is not None
             or n in anchored
-            or _is_worth_keeping(n, cost[n], count[n], consumers)
+            or (n.op.kind == "elementwise" and not paddings.isdisjoint(consumers[n]))
+            or (n not in paddings and _is_worth_keeping(n, cost[n], count[n], consumers))
         ):
             anchored.add(n)
     return elements

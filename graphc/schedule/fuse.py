@@ -24,6 +24,7 @@ from graphc.schedule.group import (
     kept_dims,
     label,
 )
+from graphc.schedule.neighbours import window_steps
 from graphc.symbolic import FloorDiv, Modulo, affine, atoms, product
 
 # Statements of one kernel: registers and compile time grow with it.
@@ -31,10 +32,14 @@ MOST_MEMBERS = 24
 
 
 class Fusion:
-    """The groups of a graph, `home` of each anchored node, and the order of groups."""
+    """The groups of a graph, `home` of each anchored node, and the order of groups.
 
-    def __init__(self, graph: Graph, elements: Elements) -> None:
+    `in_blocks`: folds over windows compute several neighbours at a time.
+    """
+
+    def __init__(self, graph: Graph, elements: Elements, in_blocks: bool = False) -> None:
         self.elements = elements
+        self._in_blocks = in_blocks
         self.groups: list[Group] = []
         self.home: dict[Node, Group] = {}
         self.order = Order()
@@ -98,7 +103,8 @@ class Fusion:
         if n.op.kind == "reduction":
             if folds_last_axes(n):
                 return Group(number, "rows", kept_dims(n), folded_dims(n))
-            return Group(number, "loops", kept_dims(n))
+            steps = window_steps(n, self.elements) if self._in_blocks else ()
+            return Group(number, "loops", kept_dims(n), steps=steps)
         if n.op.together is not None:
             steps = tuple(step for step, d in zip(n.op.together(n), n.shape) if d != 1)
             return Group(number, "loops", squeezed(n.shape), steps=steps)

@@ -21,13 +21,15 @@ from graphc.schedule.storage import choose_storage
 from graphc.symbolic import Dim, Symbol, bare_symbol, symbols
 
 
-def lower_graph(graph: Graph, in_panels: bool = False) -> Plan:
-    """Return the plan of a graph of primitives; `in_panels` lays out large weights as processors like to read them.
+def lower_graph(graph: Graph, for_cpu: bool = False) -> Plan:
+    """Return the plan of a graph of primitives.
+
+    `for_cpu`: as suits vectors and caches, large weights in panels and neighbouring windows together.
 
     Raises CompileError where a run-time dim is not an axis of an argument.
     """
-    graph = prepare_graph(graph, in_panels)
-    fusion = Fusion(graph, choose_anchors(graph))
+    graph = prepare_graph(graph, for_cpu)
+    fusion = Fusion(graph, choose_anchors(graph, for_cpu), for_cpu)
     storage = choose_storage(graph, fusion)
     steps = lower_steps(fusion, storage)
     kept, steps, prepared = keep_prepared(storage.buffers, steps)
@@ -42,13 +44,13 @@ def lower_graph(graph: Graph, in_panels: bool = False) -> Plan:
     return Plan(sizes, buffers, arguments, results, steps, arena, requirements, prepared)
 
 
-def prepare_graph(graph: Graph, in_panels: bool = False) -> Graph:
+def prepare_graph(graph: Graph, for_cpu: bool = False) -> Graph:
     """Return the graph whose nodes the plan's kernels compute: large folds in two, results in memory of their own.
 
-    `in_panels`: large weights that stay the same are laid out in panels.
+    `for_cpu`: large weights that stay the same are laid out in panels.
     """
     split = split_columns(split_reductions(graph))
-    return separate_results(pack_panels(split) if in_panels else split)
+    return separate_results(pack_panels(split) if for_cpu else split)
 
 
 def _requirements(graph: Graph) -> tuple[Requirement, ...]:

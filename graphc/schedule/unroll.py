@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product as every
 
-from graphc.loopir import For, Let, Statement, Store
+from graphc.loopir import Fold, For, Let, Statement, Store
 from graphc.schedule.elements import as_symbol
 from graphc.schedule.group import Group
 from graphc.schedule.rewrite import Loops, Rewriter, share_first
@@ -33,7 +33,7 @@ class _Axis:
 def unrolled_loops(group: Group, statements_of: Callable[[Group], list[Statement]]) -> tuple[Statement, ...]:
     """Return the loops over a group's blocks, the outermost parallel, the innermost run as lanes.
 
-    `statements_of` gives the Lets and Stores of one element: that at the `position` of the group it is given.
+    `statements_of` gives the Lets, Folds and Stores of one element: that at the `position` of the group it is given.
     """
     axes = [_axis(number, extent, step) for number, (extent, step) in enumerate(zip(group.domain, group.steps))]
     loops = [number for number, axis in enumerate(axes) if axis.is_loop]
@@ -93,7 +93,7 @@ def _block(
     for number, places in enumerate(every(*map(range, sizes))):
         position = tuple(axis.block * step + place for axis, step, place in zip(axes, group.steps, places))
         statements = statements_of(replace(group, position=position))
-        names = {s.name: f"{s.name}_{number}" for s in statements if isinstance(s, Let)}
+        names = {s.name: f"{s.name}_{number}" for s in statements if isinstance(s, (Let, Fold))}
         result += map(Rewriter(local_names=names).statement, statements)
     # Stores come last: what lets read must still be there.
     return sorted(result, key=lambda s: isinstance(s, Store))

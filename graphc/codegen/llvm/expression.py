@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -21,7 +21,7 @@ from graphc.codegen.llvm.facts import Dependency, Fact, Facts, part_of_dim
 from graphc.codegen.llvm.math.functions import SPELLINGS
 from graphc.codegen.llvm.math.quotient import is_estimated, quotient
 from graphc.codegen.llvm.memory import Access, Memory
-from graphc.codegen.llvm.vector import Arithmetic, Vector, literal
+from graphc.codegen.llvm.vector import Arithmetic, Vector, literal, spelled
 from graphc.codegen.target import Target
 from graphc.loopir import Call, Const, Expr, Index, Load, Local, Parameter, Store
 from graphc.symbolic import Atom, Dim, FloorDiv, Modulo, Polynomial, Symbol, Value, is_nonnegative
@@ -241,11 +241,18 @@ class ExpressionEmitter:
                 pointer = self.builder.value(f"select i1 {self._value(guard, 0).name}, ptr {pointer}, ptr {slot}")
             return from_storage(self._memory.load(Access("single", pointer, 1), element), e.dtype)
         mask = self.mask(copy)
-        if guard is not None:
-            holds = self._spread(guard, copy)
-            mask = holds if mask is None else holds & mask
         access = self._access(e.buffer, e.offset, copy, mask)
         spread = f"splat ({element} {other})" if access.lanes > 1 else other
+        if guard is not None:
+            if mask is None and access.form != "scattered" and not self._is_varying(guard.depends):
+                # Reading constants elsewhere takes less time than reading nothing under a mask.
+                slot = self._memory.slot(spelled(element, access.lanes), spread)
+                holds = self._value(guard, 0).name
+                pointer = self.builder.value(f"select i1 {holds}, ptr {access.pointer}, ptr {slot}")
+                access = replace(access, pointer=pointer)
+            else:
+                holds_here = self._spread(guard, copy)
+                access = replace(access, mask=holds_here if mask is None else holds_here & mask)
         return from_storage(self._memory.load(access, element, spread), e.dtype)
 
     def _stored_constant(self, e: Load) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product as every
 
 from graphc import dtypes
 from graphc.codegen.llvm.builder import FunctionBuilder, Operand
@@ -13,7 +14,7 @@ from graphc.codegen.llvm.lanes import remaining_mask, unrolling
 from graphc.codegen.llvm.math.functions import identity, larger, smaller
 from graphc.codegen.llvm.vector import Vector
 from graphc.codegen.target import Target
-from graphc.loopir import COMBINERS, Call, Expr, Fold
+from graphc.loopir import COMBINERS, Call, Expr, Fold, at_places
 from graphc.symbolic import Dim, Polynomial, Symbol, add, multiply
 
 # A fold whose static extents multiply to at most this is written out, without loops.
@@ -78,7 +79,17 @@ class FoldEmitter:
         total = 1
         for size in sizes:
             total *= size if isinstance(size, int) else _WRITTEN_OUT + 1
+        if total <= _WRITTEN_OUT and not s.body and not COMBINERS[s.combine]:
+            return self._written_out(s, start)
         return self._nest(s.loops, start, step, written_out=total <= _WRITTEN_OUT)
+
+    def _written_out(self, s: Fold, accumulators: list[_Accumulator]) -> list[_Accumulator]:
+        """Write out the values of a fold in the scope that is open: folds of neighbouring windows load what they share
+        once."""
+        for places in every(*(range(extent) for _, extent in s.loops if isinstance(extent, int))):
+            here = replace(s, value=at_places(s.value, {v: place for (v, _), place in zip(s.loops, places)}))
+            accumulators = [self._combined(here, a, copy) for copy, a in enumerate(accumulators)]
+        return accumulators
 
     def _nest(
         self,

@@ -19,7 +19,7 @@ from graphc.loopir import ContractKernel, Let, Load, Store
 from graphc.symbolic import Symbol
 
 # Rough instructions a vector above which the epilogue loops over rows, and above which over single vectors.
-_LIGHT, _HEAVY = 8, 30
+_LIGHT, _HEAVY = 12, 30
 
 
 class Epilogue:
