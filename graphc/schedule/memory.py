@@ -1,14 +1,15 @@
-"""Memory: one arena for all temporaries. A slot is used again once every reader of its buffer has passed a barrier."""
+"""Memory: one arena for all temporaries. A place is used again once every reader of its buffer has passed a barrier."""
 
 from __future__ import annotations
 
-import functools
+import bisect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc import dtypes
 from graphc.loopir import Buffer, Launch, Loop, Step
-from graphc.symbolic import Dim, Polynomial, add, ceildiv, is_nonnegative, multiply
+from graphc.symbolic import Dim, Polynomial, add, ceildiv, multiply
 
 ALIGNMENT = 64
 
@@ -63,41 +64,60 @@ class _Lifetimes:
         self.of[name] = min(first, phase), max(last, phase)
 
 
-@dataclass
-class _Slot:
-    size: Dim
-    free_from: int
-
-
 def plan_memory(temporaries: Sequence[Buffer], lifetimes: dict[str, tuple[int, int]]) -> tuple[dict[str, Dim], Dim]:
     """Return the byte offset of each temporary and the size of the arena.
 
     `lifetimes[name]` is (first phase written, last phase read), phases being separated by barriers. Sizes may be
-    symbolic: a slot is used again where its size is provably enough, the smallest such first.
+    symbolic: those that are multiples of one unit (so many bytes a row of the batch) share a part of the arena, where
+    their places are integers.
     """
-    fits = functools.cache(lambda needed, room: is_nonnegative(add(room, -1 * needed)))
-    slots: list[_Slot] = []
-    chosen: dict[str, int] = {}
-    for buffer in sorted(temporaries, key=lambda b: lifetimes[b.name][0]):
-        first, last = lifetimes[buffer.name]
-        size = _aligned(multiply(buffer.size, dtypes.itemsize(buffer.dtype)))
-        fitting = [i for i, s in enumerate(slots) if s.free_from <= first and fits(size, s.size)]
-        if fitting:
-            best = fitting[0]
-            for i in fitting[1:]:
-                if fits(slots[i].size, slots[best].size):
-                    best = i
-        else:
-            best = len(slots)
-            slots.append(_Slot(size, 0))
-        slots[best].free_from = last + 1
-        chosen[buffer.name] = best
-    offsets: list[Dim] = []
+    parts: dict[Dim, list[_Request]] = {}
+    for buffer in temporaries:
+        unit, count = _in_units(_aligned(multiply(buffer.size, dtypes.itemsize(buffer.dtype))))
+        parts.setdefault(unit, []).append(_Request(buffer.name, count, *lifetimes[buffer.name]))
+    offsets: dict[str, Dim] = {}
     total: Dim = 0
-    for slot in slots:
-        offsets.append(total)
-        total = add(total, slot.size)
-    return {name: offsets[i] for name, i in chosen.items()}, total
+    for unit, requests in parts.items():
+        places, size = _pack(requests)
+        offsets |= {name: add(total, multiply(place, unit)) for name, place in places.items()}
+        total = add(total, multiply(size, unit))
+    return offsets, total
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A temporary: its size in units, and the phases from the first to the last in which it is used."""
+
+    name: str
+    size: int
+    first: int
+    last: int
+
+
+def _in_units(size: Dim) -> tuple[Dim, int]:
+    """Return the unit that a size is a multiple of, and how many it is."""
+    if isinstance(size, int):
+        return 1, size
+    count = math.gcd(*size.terms.values())
+    return Polynomial({factors: bytes_ // count for factors, bytes_ in size.terms.items()}), count
+
+
+def _pack(requests: Sequence[_Request]) -> tuple[dict[str, int], int]:
+    """Return a place for each request, and where the last one ends.
+
+    The largest come first, each at the lowest place where nothing lies that is used in its time.
+    """
+    placed: list[tuple[int, int, _Request]] = []
+    for request in sorted(requests, key=lambda r: -r.size):
+        start = 0
+        for low, high, other in placed:
+            if other.first > request.last or request.first > other.last:
+                continue
+            if low - start >= request.size:
+                break
+            start = max(start, high)
+        bisect.insort(placed, (start, start + request.size, request), key=lambda p: p[:2])
+    return {r.name: start for start, _, r in placed}, max((high for _, high, _ in placed), default=0)
 
 
 def _aligned(size: Dim) -> Dim:
