@@ -49,6 +49,14 @@ def test_division_keeps_its_value(a: Dim, b: Dim) -> None:
         assert symbolic.evaluate(remainder, environment) == x % y
 
 
+@pytest.mark.parametrize("constant", [-3, -1, 1, 3, 5])
+def test_numbers_are_divided(constant: int) -> None:
+    """What is not divided counts as nonnegative, which the quotient of -1 is not."""
+    (size, *_) = SIZES
+    assert symbolic.floordiv(2 * size + constant, 2) == size + constant // 2
+    assert symbolic.modulo(2 * size + constant, 2) == constant % 2
+
+
 @settings(max_examples=200, deadline=None)
 @given(expressions(), st.sampled_from(SIZES), st.sampled_from(SIZES))
 def test_nested_division_is_put_together_again(a: Dim, b: Dim, c: Dim) -> None:

@@ -220,11 +220,11 @@ def product(dims: Iterable[Dim]) -> Dim:
 
 def floordiv(a: Dim, b: Dim) -> Dim:
     """Return a // b, reduced where part of `a` divides exactly and the rest is provably in [0, b)."""
-    if isinstance(a, int) and isinstance(b, int):
-        return a // b
     if b == 1:
         return a
-    quotient, remainder = _split(a, b)
+    quotient, remainder = (0, a) if isinstance(a, int) else _split(a, b)
+    if isinstance(remainder, int) and isinstance(b, int):
+        return add(quotient, remainder // b)
     if remainder == 0 or (is_nonnegative(remainder) and is_less(remainder, b)):
         return quotient
     inner = bare_atom(remainder)
@@ -282,11 +282,11 @@ def _operand(dim: Dim) -> str:
 
 def modulo(a: Dim, b: Dim) -> Dim:
     """Return a % b, reduced as `floordiv` is."""
-    if isinstance(a, int) and isinstance(b, int):
-        return a % b
     if b == 1:
         return 0
-    _, remainder = _split(a, b)
+    remainder = a if isinstance(a, int) else _split(a, b)[1]
+    if isinstance(remainder, int) and isinstance(b, int):
+        return remainder % b
     if remainder == 0 or (is_nonnegative(remainder) and is_less(remainder, b)):
         return remainder
     reduced = _without_common_factor(remainder, b)

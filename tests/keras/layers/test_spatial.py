@@ -80,6 +80,18 @@ def test_images_of_unknown_size() -> None:
     np.testing.assert_allclose(run(back, x, shape=(None, None, 3)), known, rtol=1e-5, atol=1e-6)
 
 
+def test_images_of_unknown_size_that_are_made_larger_smaller_and_padded() -> None:
+    x = RNG.standard_normal((2, 5, 7, 3)).astype("float32")
+    made = [layers.UpSampling2D(2), layers.Conv2D(4, 3, strides=2, padding="same"), layers.ZeroPadding2D(1)]
+    results = []
+    for shape in ((5, 7, 3), (None, None, 3)):
+        source = result = Input(shape)
+        for layer in made:
+            result = layer(result)
+        results += K.function([source], [result])([x])
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-5, atol=1e-6)
+
+
 def test_masked_mean_over_steps_in_both_orders() -> None:
     x = RNG.standard_normal((2, 4, 3)).astype("float32")
     mask = np.array([[1, 1, 0, 0], [0, 1, 1, 1]], bool)
