@@ -55,7 +55,8 @@ def test_what_kernels_take(monkeypatch: pytest.MonkeyPatch) -> None:
     except DeviceError as error:
         pytest.skip(str(error))
     monkeypatch.syspath_prepend(str(gpu.ROOT / "benchmarks"))
-    text = importlib.import_module("kernel_resources").table(quick=True)
-    rows = [line for line in text.splitlines() if line.startswith("| MNIST CNN | sm_")]
-    assert len(rows) == 2
+    script = importlib.import_module("kernel_resources")
+    name, model, *_ = next(gpu.networks(quick=True))
+    rows = list(script.rows_of(name, script.training_plan(model)))
+    assert [row.split(" | ")[1] for row in rows] == list(script.ARCHITECTURES)
     assert all(row.endswith("| 0 (0 bytes) |") for row in rows)
