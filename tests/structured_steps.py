@@ -65,7 +65,7 @@ def _tiled_convolution(b: Builder) -> Node:
 
 def _top(b: Builder) -> Node:
     x = b.pick(lambda n: n.rank > 0 and n.dtype == b.floating and isinstance(n.shape[-1], int))
-    if np.any(np.diff(np.sort(b.value(x), -1), axis=-1) < GAP):
+    if x.shape[-1] == 0 or np.any(np.diff(np.sort(b.value(x), -1), axis=-1) < GAP):
         raise NoStep
     return ops.top_k(x, 1 + b.choose(int(x.shape[-1])))[b.choose(2)]
 
