@@ -42,9 +42,10 @@ def _transpose(g: Node, w: Node, shape: Shape, strides: Ints, padding: Padding, 
     sizes = kernel_sizes(w, len(strides))
     reach = tuple(window_extent(size, dilation) - 1 for size, dilation in zip(sizes, dilations))
     starts = tuple(r - low for r, (low, _) in zip(reach, padding))
+    over = tuple(max(high - r, 0) if isinstance(high, int) else 0 for r, (_, high) in zip(reach, padding))
     if max(reach) == 0:
-        return _placed(_turned(g, w, sizes, dilations), shape, starts, strides)
-    return _turned(_placed(g, tuple(d + r for d, r in zip(shape, reach)), starts, strides), w, sizes, dilations)
+        return _placed(_turned(g, w, sizes, dilations), shape, starts, strides, over)
+    return _turned(_placed(g, tuple(d + r for d, r in zip(shape, reach)), starts, strides, over), w, sizes, dilations)
 
 
 def _turned(g: Node, w: Node, sizes: Ints, dilations: Ints) -> Node:
@@ -54,15 +55,17 @@ def _turned(g: Node, w: Node, sizes: Ints, dilations: Ints) -> Node:
     return ops.contract(ops.windows(g, sizes, None, dilations), ops.flip(w, range(rank)), depth)
 
 
-def _placed(g: Node, shape: Shape, starts: Shape, strides: Ints) -> Node:
+def _placed(g: Node, shape: Shape, starts: Shape, strides: Ints, over: Ints) -> Node:
     """Return an array of this space with g's elements `strides` apart from `starts` on, zeros between and around.
 
-    What would lie outside is dropped.
+    What would lie outside is dropped: at the end, `over` elements at most.
     """
     spans = tuple((d - 1) * stride + 1 for d, stride in zip(g.shape[1:-1], strides))
     ends = tuple(d - start - span for d, start, span in zip(shape, starts, spans))
+    # Whether something lies outside the end depends on a size that is not known: there is room for it in any case.
     widths = [
-        (max(s, 0) if isinstance(s, int) else s, max(e, 0) if isinstance(e, int) else e) for s, e in zip(starts, ends)
+        (max(s, 0) if isinstance(s, int) else s, max(e, 0) if isinstance(e, int) else e + more)
+        for s, e, more in zip(starts, ends, over)
     ]
     interior = (0, *(stride - 1 for stride in strides), 0)
     around = ops.pad(g, ((0, 0), *widths, (0, 0)), 0, interior)

@@ -147,6 +147,21 @@ def test_one_program_serves_every_length(size: int, stride: int, padding: str) -
             np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("length", [4, 5, 6])
+@pytest.mark.parametrize("size", [1, 2])
+def test_padding_wider_than_the_window_has_a_gradient_for_every_length(size: int, length: int) -> None:
+    """Whether the last window touches the array depends on its length."""
+    x, w = placeholder((None, None, 2)), placeholder((size, 2, 3))
+    known = placeholder((1, length, 2))
+    values = RNG.normal(size=(1, length, 2)).astype("float32"), RNG.normal(size=(size, 2, 3)).astype("float32")
+    slopes = [
+        function([of, w], gradients(ops.sum(ops.convolution(of, w, strides=3, padding=((1, 2),)) ** 2), [of, w]))
+        for of in (x, known)
+    ]
+    for found, expected in zip(slopes[0](*values), slopes[1](*values), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_a_length_known_at_the_call_must_hold_the_window() -> None:
     x = placeholder((None, None, 3))
     program = function([x], ops.max_pool(x, 4, 1))
