@@ -87,6 +87,8 @@ class Worker:
         self.check: list[float] = ready["check"]
         self.versions: dict[str, str] = ready["versions"]
         self.figures: list[str] = ready["figures"]
+        self.imported: int = ready["imported"]
+        self.peak = self.imported
 
     def _answer(self, seconds: float) -> dict[str, Any]:
         out = cast(IO[str], self._process.stdout)
@@ -107,6 +109,7 @@ class Worker:
         except OSError:
             raise ContenderError("its process ended") from None
         answer = self._answer(_TURN_SECONDS)
+        self.peak = int(answer["peak"])
         return float(answer["seconds"]), float(answer["processor"])
 
     def close(self) -> None:
@@ -153,6 +156,7 @@ class Contest:
             "unit": self.case.unit,
             "figures": self.seconds,
             "versions": {name: worker.versions for name, worker in self.workers.items()},
+            "memory": {name: [worker.imported, worker.peak] for name, worker in self.workers.items()},
             "missing": self.missing,
             "wrong": self.wrong,
             "load": [started, load_average()],

@@ -69,9 +69,20 @@ def case_text(case: Record) -> str:
         lines.append(f"    {conclusion(case, figure)}")
     lines += [f"  left out: {name}: {why}" for name, why in case["missing"].items()]
     lines += [f"  WRONG: {name}: {why}" for name, why in case["wrong"].items()]
+    lines.append(f"  {memory_text(case)}")
     load = " -> ".join(f"{value:.2f}" for value in case["load"])
     lines.append(f"  load {load}; other processes took {case['foreign']:.2f} processors (median of the turns)")
     return "\n".join(lines)
+
+
+def memory_text(case: Record) -> str:
+    """Return what each contender's process had in memory at most, and how much of it came after its libraries."""
+    sizes = (
+        f"{name} {peak / 1e6:.0f} MB ({(peak - imported) / 1e6:.0f})"
+        for name, (imported, peak) in case["memory"].items()
+        if name not in case["missing"] | case["wrong"]
+    )
+    return "Most memory (after its libraries were loaded): " + ", ".join(sizes)
 
 
 def heading(result: Record) -> str:
@@ -104,6 +115,7 @@ def markdown(results: list[Record]) -> str:
             lines += [f"**{case['name']}**: {case['title']}.", "", *_table(case), ""]
             left = [f"{name} ({why})" for name, why in (case["missing"] | case["wrong"]).items()]
             lines += [f"Left out: {'; '.join(left)}.", ""] if left else []
+            lines += [f"{memory_text(case)}.", ""]
             lines += [f"Other processes took {case['foreign']:.2f} processors meanwhile.", ""]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -2,8 +2,9 @@
 
     PYTHON worker.py PEER VARIANT CASE THREADS QUICK
 
-The first answer, when the contender is prepared, has `versions`, `check` and the names of its `figures`; each line
-{"figure": ..., "budget": ...} is answered with `seconds` a unit, and `processor`, the processor time spent on it.
+The first answer, when the contender is prepared, has `versions`, `check`, the names of its `figures` and `imported`,
+the bytes in memory once its libraries are; each line {"figure": ..., "budget": ...} is answered with `seconds` a unit,
+`processor`, the processor time spent on it, and `peak`, the most bytes that were in memory so far.
 Errors are answered as `error`.
 """
 
@@ -13,6 +14,7 @@ import importlib
 import importlib.metadata
 import json
 import os
+import resource
 import sys
 from typing import Any, TextIO
 
@@ -42,6 +44,11 @@ def processor_seconds() -> float:
     return sum(os.times()[:4])
 
 
+def peak_bytes() -> int:
+    """Return the most bytes of this process that were in memory at once."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 def answer(out: TextIO, **values: Any) -> None:
     """Write one line."""
     out.write(json.dumps(values) + "\n")
@@ -54,7 +61,7 @@ def serve(entry: Entry, out: TextIO) -> None:
         request = json.loads(line)
         before = processor_seconds()
         seconds = entry.figures[request["figure"]].seconds(request["budget"])
-        answer(out, seconds=seconds, processor=processor_seconds() - before)
+        answer(out, seconds=seconds, processor=processor_seconds() - before, peak=peak_bytes())
 
 
 def main(arguments: list[str]) -> None:
@@ -66,8 +73,9 @@ def main(arguments: list[str]) -> None:
     pin(int(threads))
     try:
         module = importlib.import_module(f"peers.{peer}")
+        imported = peak_bytes()
         entry: Entry = module.prepare(case, variant, int(threads), bool(int(quick)))
-        answer(out, versions=versions(peer), check=entry.check, figures=list(entry.figures))
+        answer(out, versions=versions(peer), check=entry.check, figures=list(entry.figures), imported=imported)
         serve(entry, out)
     except Exception as error:
         answer(out, error=f"{type(error).__name__}: {error}".strip().split("\n")[0][:300])

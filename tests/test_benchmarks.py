@@ -55,6 +55,7 @@ def record(**changes: Any) -> dict[str, Any]:
         "unit": "call",
         "figures": {"call": {"graphc native": [2e-6, 1e-6, 3e-6], "jax": [8e-6, 7e-6, 30e-6]}},
         "versions": {"graphc native": {"graphc": "1"}, "jax": {"jax": "2"}},
+        "memory": {"graphc native": [40_000_000, 90_000_000], "jax": [200_000_000, 450_000_000]},
         "missing": {"torch": "torch cannot be imported by python"},
         "wrong": {},
         "load": [0.5, 0.75],
@@ -79,10 +80,16 @@ def test_a_case_runs_and_prints_a_ratio(case: str, tmp_path: Path) -> None:
         own = {name: seconds for name, seconds in timed.items() if name.startswith("graphc")}
         assert own and all(len(seconds) == 1 and seconds[0] > 0 for seconds in own.values()), done.stdout
     assert not any(name.startswith("graphc") for name in result["missing"]), result["missing"]
+    assert all(0 < imported <= peak for imported, peak in result["memory"].values())
     lines = [line for line in done.stdout.splitlines() if "ratio " in line or "no peer to compare with" in line]
     assert len(lines) == len(CASES[case])
     if case in ("elementwise", "import_time"):
         assert all("best peer" in line and "numpy" in done.stdout for line in lines)
+
+
+def test_memory_is_told_beside_that_of_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = module("report", monkeypatch).case_text(record())
+    assert "Most memory (after its libraries were loaded): graphc native 90 MB (50), jax 450 MB (250)" in text
 
 
 def test_a_peer_that_is_not_there_is_said(tmp_path: Path) -> None:
