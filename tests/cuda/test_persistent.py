@@ -64,6 +64,8 @@ def test_a_step_that_does_not_fit_the_device_is_launched_by_itself() -> None:
 class Careless(EmulatedCompiler):
     """Drops the first meeting that there is."""
 
+    version = "careless"
+
     def compile(self, text: str) -> bytes:
         assert text.count(MEETING) >= 4
         return compile_text(text.replace(MEETING, "", 1))
