@@ -106,7 +106,7 @@ CASES: dict[str, Case] = {
                 name,
                 f"{text}, random weights, float32 images",
                 ("batch 1", "batch 8"),
-                ("graphc", "graphc fast", "onnxruntime", "openvino"),
+                ("graphc", "graphc fast", "onnxruntime", "openvino", "jax", "torch", "torch compile"),
                 "call",
                 turn=1.0,
             )
@@ -116,6 +116,16 @@ CASES: dict[str, Case] = {
                 ("mobilenet", "MobileNet on 224 x 224"),
                 ("inception_v3", "InceptionV3 on 299 x 299"),
             )
+        ),
+        Case(
+            "resnet50_step",
+            "training ResNet50 on 8 images of 224 x 224 (32 on a GPU): RMSprop, categorical cross-entropy",
+            ("step on arrays",),
+            ("graphc", "graphc fast", "jax", "torch", "torch compile"),
+            "step",
+            tolerance=1e-2,
+            turn=1.0,
+            most_rounds=3,
         ),
         Case(
             "layouts",

@@ -41,7 +41,15 @@ _SANITIZED = (
     "tests/schedule/test_scan.py",
     "tests/runtime/test_epoch.py",
 )
-_PEER_CASES = ("mlp_step", "housing_fit", "mnist_cnn_step", "lstm_stack", "lstm_words")
+_PEER_CASES = (
+    "mlp_step",
+    "housing_fit",
+    "mnist_cnn_step",
+    "lstm_stack",
+    "lstm_words",
+    "resnet50_step",
+    "resnet50",
+)
 _MARKS = ("<!-- gpu: begin -->", "<!-- gpu: end -->")
 _REPEATS = 7
 # JAX would fall back to the CPU without a word.

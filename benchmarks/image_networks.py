@@ -21,7 +21,11 @@ APPLICATIONS = {
     "vgg16": ("VGG16", 224),
     "mobilenet": ("MobileNet", 224),
     "inception_v3": ("InceptionV3", 299),
+    "resnet50_step": ("ResNet50", 224),
 }
+# The cases that train a network.
+TRAINED = ("resnet50_step",)
+MOMENTUM = 0.99  # of the moving statistics, as Keras 2.2.4 has it
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,18 @@ class Step:
     name: str
     inputs: tuple[str, ...]
     options: dict[str, Any]
-    weights: list[Array] = field(default_factory=list)
+    weights: list[Any] = field(default_factory=list)
     pads: Pads = ((0, 0), (0, 0))
+
+    @property
+    def trained(self) -> list[Any]:
+        """The weights that have gradients."""
+        return self.weights[:-2] if self.kind == "BatchNormalization" else self.weights
+
+    @property
+    def moving(self) -> list[Any]:
+        """The moving statistics."""
+        return self.weights[len(self.trained) :]
 
 
 class Builder(Protocol):
@@ -66,6 +80,14 @@ def batches(quick: bool) -> dict[str, int]:
 def images_of(size: int, batch: int) -> Array:
     """Return a batch of images, channels last."""
     return np.random.default_rng(11).standard_normal((batch, size, size, 3), np.float32)
+
+
+def training_batch(steps: Sequence[Step], size: int, quick: bool) -> tuple[Array, Array]:
+    """Return images and their classes one-hot: as many as a processor, or where there is one a GPU, trains on."""
+    is_gpu = os.environ.get("GRAPHC_DEVICE", "cpu").startswith("cuda")
+    images = images_of(size, 2 if quick else 32 if is_gpu else 8)
+    classes = steps[-1].weights[-1].size
+    return images, np.eye(classes, dtype=np.float32)[np.random.default_rng(13).integers(0, classes, len(images))]
 
 
 def described(case: str, quick: bool) -> tuple[list[Step], int]:

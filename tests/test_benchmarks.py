@@ -28,6 +28,7 @@ CASES = {
     "vgg16": ["batch 1", "batch 8"],
     "mobilenet": ["batch 1", "batch 8"],
     "inception_v3": ["batch 1", "batch 8"],
+    "resnet50_step": ["step on arrays"],
     "layouts": ["MNIST CNN step", "ResNet50, batch 1", "ResNet50, batch 8"],
     "elementwise": ["10^4", "10^6", "10^7"],
     "import_time": ["import"],

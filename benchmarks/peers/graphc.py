@@ -121,6 +121,15 @@ def _train_on_batches(variant: str, quick: bool) -> Entry:
     return Entry(losses, {"step within an epoch": Timed(texts[variant], names, len(sequence))})
 
 
+def _train_images(case: str, variant: str, quick: bool) -> Entry:
+    graphc.set_conv_precision(variant or "exact")
+    model = image_models.model_of(case, quick)
+    model.compile(keras.optimizers.RMSprop(lr=LEARNING_RATE, rho=RHO, epsilon=EPSILON), "categorical_crossentropy")
+    x, y = image_networks.training_batch(image_models.steps_of(model), model.input_shape[1], quick)
+    losses = [float(model.train_on_batch(x, y)) for _ in range(CHECKED_STEPS)]
+    return Entry(losses, {"step on arrays": Timed("model.train_on_batch(x, y)", {"model": model, "x": x, "y": y})})
+
+
 def _infer_images(case: str, variant: str, quick: bool) -> Entry:
     graphc.set_conv_precision(variant or "exact")
     model = image_models.model_of(case, quick)
@@ -185,6 +194,8 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return _layouts(variant, quick)
     if case in RECURRENT:
         return _recurrent(case, variant, quick)
+    if case in image_networks.TRAINED:
+        return _train_images(case, variant, quick)
     if case in image_networks.APPLICATIONS:
         return _infer_images(case, variant, quick)
     network = NETWORKS[case](quick)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from entry import Entry, Timed
 from fresh import first_call_entry, import_entry
+from image_networks import APPLICATIONS
 from problems import (
     CHECKED_STEPS,
     COEFFICIENTS,
@@ -24,7 +25,7 @@ from problems import (
 )
 from recurrent_networks import RECURRENT
 
-from peers import recurrent_jax
+from peers import images_jax, recurrent_jax
 
 
 def forward(network: Network, weights: Any, x: Any) -> Any:
@@ -150,6 +151,8 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return _elementwise(quick)
     if case in RECURRENT:
         return recurrent_jax.prepare(case, RECURRENT[case](quick))
+    if case in APPLICATIONS:
+        return images_jax.prepare(case, quick)
     network = NETWORKS[case](quick)
     return _train(case, network, variant) if case in TRAINED else _infer(network)
 

@@ -9,6 +9,7 @@ import torch
 import torch._inductor.config
 from entry import Entry, Timed
 from fresh import first_call_entry, import_entry
+from image_networks import APPLICATIONS
 from problems import (
     CHECKED_STEPS,
     COEFFICIENTS,
@@ -25,7 +26,7 @@ from recurrent_networks import RECURRENT
 from torch import nn
 from torch.nn import functional
 
-from peers import recurrent_torch
+from peers import images_torch, recurrent_torch
 from peers.torch_device import DEVICE, tensor
 
 
@@ -159,6 +160,8 @@ def prepare(case: str, variant: str, threads: int, quick: bool) -> Entry:
         return _elementwise(quick, variant == "compile")
     if case in RECURRENT:
         return recurrent_torch.prepare(case, RECURRENT[case](quick))
+    if case in APPLICATIONS:
+        return images_torch.prepare(case, variant == "compile", quick)
     network = NETWORKS[case](quick)
     if case in TRAINED:
         return _train(case, network, variant == "compile")
