@@ -444,6 +444,16 @@ def test_blocking_covers_every_row_once() -> None:
             assert (blocking.panels - 1) * blocking.tile.rows + last == rows
 
 
+def test_tiles_ask_for_the_rows_of_the_next_where_these_follow() -> None:
+    target = TARGETS["host"]
+    texts = {
+        padding: emit_contract_kernel(Case(48, 96, 70, "m", padding=padding).kernel(), "kernel", target).text
+        for padding in (0, 3)
+    }
+    # Nobody asks for rows with gaps between them.
+    assert {padding: "@llvm.prefetch" in text for padding, text in texts.items()} == {0: True, 3: False}
+
+
 def test_small_products_have_small_code() -> None:
     text = emit_contract_kernel(Case(1, 10, 10).kernel("bias_relu"), "kernel", TARGETS["host"]).text
     assert text.count("\n") < 150

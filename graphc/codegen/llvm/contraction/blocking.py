@@ -31,6 +31,8 @@ _IN_FLIGHT = 8
 # are at least this many bytes apart: so many of its rows and columns at a time.
 STREAM_ROWS, STREAM_CACHES, STREAM_BYTES = 64, 4, 2048
 STREAM_DEPTH, STREAM_COLUMNS = 8, 4096
+# By vectors of a panel: what its arithmetic costs, compared with the widest.
+_WIDTH_COST = {1: 1.1, 2: 1.02, 3: 1.02, 4: 1.0}
 # Up to this many elements of the right operand, code size matters more than the last rows' speed.
 _TINY = 2048
 
@@ -166,8 +168,8 @@ def _choose_panels(
         panels = -(-rows // tile.rows)
         last_rows = rows % tile.rows
     elif not by_dots:
-        # Small products of several operands come in loops, where the last rows count as much as code size does.
-        heights = [h for h in ((4, 2, 1) if operands > 1 else (4, 1)) if h < tile.rows]
+        # A rest of one or two rows, each of which reads the right operand again, counts among few rows.
+        heights = [h for h in ((4, 1) if is_tiny and operands == 1 else (4, 2, 1)) if h < tile.rows]
         rest = tuple(wide_tile(h, columns, lanes, registers, operands) for h in heights)
     packing = _packing(rows, columns, steps, layout, right_distance, itemsize, tile.vectors * lanes)
     if operands > 1 and packing == "many":
@@ -343,9 +345,9 @@ def panel_tile(rows: Dim, columns: Dim, lanes: int, registers: int, most_rows: i
     if isinstance(columns, int):
         whole = -(-columns // lanes)
         # Six rows leave most batches a rest, which pays where a panel's width saves reading the left operand again.
-        is_wide = whole == 4 or (whole % 4 == 0 and (isinstance(rows, int) or whole >= 48))
+        is_wide = whole == 4 or whole >= 48 or (whole % 4 == 0 and isinstance(rows, int))
         candidates = [v for v in heights if v <= whole and (v < 4 or is_wide)]
-        vectors = min(candidates, key=lambda v: (-(-whole // v) * v * (1.1 if v == 1 else 1.0), -v))
+        vectors = min(candidates, key=lambda v: (-(-whole // v) * v * _WIDTH_COST[v], -v))
     height = heights[min(vectors, max(heights))]
     if isinstance(rows, int):
         height = _even_parts(rows, height)[0]

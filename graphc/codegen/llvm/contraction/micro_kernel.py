@@ -18,6 +18,9 @@ from graphc.dtypes import itemsize
 
 # Up to this many multiply-adds of vectors, the loops of a depth of several are written out.
 _WRITTEN_OUT = 256
+# Tiles of at least so many accumulators leave time to ask for the rows that the next tile reads.
+_ASKING = 12
+_LINE_BYTES = 64
 
 FLOATS = {"float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat"}
 SUFFIXES = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16"}
@@ -128,6 +131,11 @@ class VectorWriter:
             [(f"<{lanes} x ptr>", pointers), ("i32", "2"), (self.mask_type, every), (kind, "zeroinitializer")],
         )
         return self._widen(loaded, dtype, f"<{lanes} x {{}}>")
+
+    def ask_for(self, pointer: str) -> None:
+        """Ask for the cache line that the pointer points into, which may be anywhere: nothing is read."""
+        hints = [("i32", hint) for hint in (0, 3, 1)]  # to be read, in the nearest cache, as data
+        self.builder.call("void", "llvm.prefetch.p0", [("ptr", pointer), *hints])
 
     def store(self, vector: str, pointer: str) -> None:
         """Write all lanes from the pointer on."""
@@ -251,8 +259,12 @@ def emit_tile(
     start = list(initial or ())
     start += ["zeroinitializer"] * (shape.sums - len(start))
     loops = _merged_loops(depth, left.depth, right.depth)
-    tile = _Tile(w, shape, left, right, masks, masked_steps, loops)
-    return _join_chains(w, tile.run(0, [left.pointer, right.pointer, *start])[2:], shape.chains)
+    state = [left.pointer, right.pointer, *start]
+    asks = _next_rows_follow(shape, left, loops)
+    if asks:
+        state.append(left.moved(w.builder, w.builder.multiply(left.across, shape.rows)).pointer)
+    tile = _Tile(w, shape, left, right, masks, masked_steps, loops, asks)
+    return _join_chains(w, tile.run(0, state)[2 : 2 + shape.sums], shape.chains)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,9 +288,22 @@ def _merged_loops(depth: Sequence[Operand], left: Sequence[Operand], right: Sequ
     return loops
 
 
+def _next_rows_follow(shape: TileShape, left: Strided, loops: Sequence[_DepthLoop]) -> bool:
+    """Tell whether the rows of the next tile follow those of this one, so that a tile may ask for them ahead of time.
+
+    No processor reads ahead beyond a page, which a single row may fill, nor as many rows as a tile has.
+    """
+    is_run = len(loops) == 1 and loops[0].left == 1 and left.across == loops[0].extent and left.line_rows == 0
+    return is_run and shape.chains == 1 and shape.sums >= _ASKING
+
+
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """A tile that is being emitted. The state of its loops: left pointer, right pointer, accumulators of all chains."""
+    """A tile that is being emitted.
+
+    The state of its loops: left pointer, right pointer, accumulators of all chains, and, where it asks for the rows of
+    the next tile, a pointer to these.
+    """
 
     w: VectorWriter
     shape: TileShape
@@ -287,6 +312,7 @@ class _Tile:
     masks: Sequence[str | None]
     masked_steps: int | None
     loops: Sequence[_DepthLoop]
+    asks: bool
 
     def run(self, level: int, state: list[str]) -> list[str]:
         """Emit the loops from a level on."""
@@ -315,7 +341,7 @@ class _Tile:
         return len(self.loops) > 1 and steps * self.shape.rows * self.shape.across <= _WRITTEN_OUT
 
     def _loop(self, low: Operand, high: Operand, step: int, state: list[str]) -> AbstractContextManager[Loop]:
-        kinds = ["ptr", "ptr"] + [self.w.vector] * self.shape.sums
+        kinds = ["ptr", "ptr"] + [self.w.vector] * self.shape.sums + ["ptr"]
         return self.w.builder.loop(low, high, step, list(zip(kinds, state)))
 
     def _innermost(self, depth: Operand, state: list[str]) -> list[str]:
@@ -359,6 +385,12 @@ class _Tile:
         inner = self.loops[-1]
         state[0] = b.gep(state[0], inner.left, element)
         state[1] = b.gep(state[1], inner.right, column_element)
+        if self.asks:
+            # As many lines a step as all of the next rows advance by.
+            size = shape.rows * itemsize(self.left.dtype)
+            for offset in range(0, size, _LINE_BYTES):
+                w.ask_for(b.gep(state[-1], offset, "i8"))
+            state[-1] = b.gep(state[-1], size, "i8")
 
 
 def _join_chains(w: VectorWriter, sums: list[str], chains: int) -> list[str]:
