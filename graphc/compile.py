@@ -14,11 +14,12 @@ from __future__ import annotations
 import functools
 import gc
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from graphc import codegen, config, dtypes, passes, runtime, schedule, symbolic
-from graphc.errors import GraphError, ShapeError
+from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import (
     PLACEHOLDER,
     STATE,
@@ -30,6 +31,7 @@ from graphc.graph import (
     builder,
     fresh_identity,
     inheriting,
+    locate,
     substitute,
 )
 from graphc.graph import placeholder as _placeholder
@@ -40,11 +42,15 @@ def placeholder(shape: Sequence[int | symbolic.Dim | None], dtype: str = "float3
     """Return a node that stands for an array given at each call.
 
     `None` dims take any size at run time; where ops bring two of them together, they are taken to be equal.
+    Raises ShapeError for negative dims, DTypeError for an unknown dtype.
     """
     identity = fresh_identity()
     name = name or f"input_{identity}"
     dims = tuple(symbolic.fresh_symbol(f"{name}_{axis}") if d is None else d for axis, d in enumerate(shape))
-    return _placeholder(TensorType(dims, dtypes.canonical(dtype)), name, identity)
+    try:
+        return _placeholder(TensorType(dims, dtypes.canonical(dtype)), name, identity)
+    except (ShapeError, DTypeError) as error:
+        raise locate(error, f"placeholder '{name}'", ()) from error
 
 
 def state(value: object, name: str | None = None, dtype: str | None = None) -> State:
@@ -178,14 +184,14 @@ def build_graph(
     for n in inputs:
         if not isinstance(n, Node) or n.op is not PLACEHOLDER:
             raise GraphError(f"inputs must be placeholders; {n!r} is computed [{getattr(n, 'provenance', '')}]")
-    if len(set(inputs)) < len(inputs):
-        raise GraphError("a placeholder is given twice among the inputs")
+    for n in _repeated(inputs):
+        raise GraphError(f"placeholder '{n.attrs['name']}' is given twice among the inputs [{n.provenance}]")
     pairs = [(s.node if isinstance(s, State) else s, as_node(new)) for s, new in updates]
     roots = substitute((*outputs, *(new for _, new in pairs)), dict(givens))
     states = [s for s, _ in pairs]
     fitted = tuple((s, _fit_update(s, new)) for s, new in zip(states, roots[len(outputs) :]))
-    if len(set(states)) < len(states):
-        raise GraphError("a state is updated twice")
+    for s in _repeated(states):
+        raise GraphError(f"state '{s.attrs['name']}' is updated twice [{s.provenance}]")
     graph = _with_default_updates(Graph(tuple(inputs), tuple(roots[: len(outputs)]), fitted))
     for n in graph.free_placeholders:
         raise GraphError(
@@ -195,9 +201,14 @@ def build_graph(
     return graph
 
 
+def _repeated(nodes: Sequence[Node]) -> list[Node]:
+    """Return the nodes that are there more than once."""
+    return [n for n, count in Counter(nodes).items() if count > 1]
+
+
 def _fit_update(state: Node, new: Node) -> Node:
     if state.op is not STATE:
-        raise GraphError(f"only states can be updated, not {state!r}")
+        raise GraphError(f"only states can be updated, not {state!r} [{state.provenance}]")
     if len(new.shape) != len(state.shape) or any(
         isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(new.shape, state.shape)
     ):

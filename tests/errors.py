@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
 import graphc.errors
+from graphc.graph.op import locate
 
 ROOT = Path(__file__).resolve().parents[1]
 _PACKAGE = str(ROOT / "graphc") + "/"
@@ -31,8 +33,16 @@ def _initialises(frame: FrameType, error: Exception) -> bool:
     return frame.f_code.co_name == "__init__" and frame.f_locals.get("self", error) is error
 
 
+def _has_line(message: str) -> bool:
+    """Tell whether a message ends with the line of somebody's script."""
+    return re.search(r"\.py:\d+", message) is not None
+
+
 class ErrorCollector:
-    """Notes every error where it is made, and at the end writes the shortest message of each place."""
+    """Notes every error where it is made, and at the end writes the shortest message of each place.
+
+    What a shape rule raises is raised again with the op, its inputs and the user's line: that is its message then.
+    """
 
     def __init__(self) -> None:
         self.page = errors_page()
@@ -43,8 +53,9 @@ class ErrorCollector:
     def _initialiser(self) -> Any:
         found, sites = self.found, self.sites
 
-        def initialise(error: Exception, *given: Any) -> None:
+        def initialise(error: Any, *given: Any) -> None:
             super(graphc.errors.GraphcError, error).__init__(*given)
+            error.site = None
             frame = sys._getframe(1)
             while frame is not None and _initialises(frame, error):
                 frame = frame.f_back  # type: ignore[assignment]
@@ -52,7 +63,10 @@ class ErrorCollector:
                 return
             module = frame.f_code.co_filename.removeprefix(_PACKAGE).removesuffix(".py")
             key = f"{module}:{frame.f_code.co_qualname}:{type(error).__name__}"
+            if frame.f_code is locate.__code__:
+                key = frame.f_locals["error"].site
             if key in sites and given and isinstance(given[0], str):
+                error.site = key
                 found.setdefault(key, set()).add(given[0])
 
         return initialise
@@ -65,8 +79,10 @@ class ErrorCollector:
         for key, messages in self.found.items():
             fitting = [text for text in map(self.page.tidy, messages) if self.sites[key].makes(text)]
             fitting = [text for text in fitting if len(text) < _LONGEST]
-            if fitting and key not in kept:
-                kept[key] = min(fitting, key=lambda text: (len(text), text))
+            if fitting and not _has_line(kept.get(key, "")):
+                best = min(fitting, key=lambda text: (not _has_line(text), len(text), text))
+                if key not in kept or _has_line(best):
+                    kept[key] = best
         text = json.dumps(dict(sorted(kept.items())), indent=1, ensure_ascii=False)
         self.page.EXAMPLES.write_text(text + "\n", encoding="utf-8")
         self.page.main()

@@ -219,8 +219,10 @@ def test_view_writes_the_page_of_a_script_or_a_saved_model(tmp_path: Path) -> No
     done = call("view", script, "-o", "page.html", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "page.html\n"), done.stderr
     assert "<title>net · graphc</title>" in (tmp_path / "page.html").read_text()
-    done = call("view", "net.h5", "--run", cwd=tmp_path)
+    done = call("view", "net.h5", "--run", "--rows", "7", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "graphc_view.html\n"), done.stderr
+    none = call("view", "net.h5", "--rows", "0", cwd=tmp_path)
+    assert (none.returncode, "rows is 0, and should be 1 or more" in none.stderr) == (1, True)
     missing = call("view", "missing.h5", cwd=tmp_path)
     assert (missing.returncode, missing.stderr) == (1, "graphc view: cannot read 'missing.h5': no such file\n")
 

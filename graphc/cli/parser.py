@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import graphc
+from graphc import observe
 from graphc.cli.audit import audit
 from graphc.cli.doctor import doctor
 from graphc.cli.plot import plot
@@ -80,7 +81,8 @@ def command_parser() -> argparse.ArgumentParser:
     command.add_argument("target", metavar="TARGET", help=f"{_TARGET}; or a saved model (.h5, .keras, .json, .yaml)")
     command.add_argument("-o", "--output", default="graphc_view.html", metavar="FILE", help="default: graphc_view.html")
     command.add_argument("--run", action="store_true", help="run the programs on random data, for times and bytes")
-    command.set_defaults(action=lambda given: view(given.target, given.output, given.run))
+    command.add_argument("--rows", type=int, default=observe.ROWS, help="rows of that data, %(default)s by default")
+    command.set_defaults(action=lambda given: view(given.target, given.output, given.run, given.rows))
 
     command = commands.add_parser(
         "profile",

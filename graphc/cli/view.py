@@ -10,11 +10,11 @@ from graphc.errors import GraphcError
 from graphc.graph import Graph, Node
 
 
-def view(target: str, output: str, run: bool) -> int:
+def view(target: str, output: str, run: bool, rows: int) -> int:
     """Write the page and return 0. Raises CommandError where not exactly one thing to look at is found."""
     name, value = find_program(target)
     try:
-        path = observe.view(value, output, run, title=str(getattr(value, "name", None) or name))
+        path = observe.view(value, output, run, title=str(getattr(value, "name", None) or name), rows=rows)
     except (GraphcError, OSError) as error:
         raise CommandError(str(error)) from None
     print(path)

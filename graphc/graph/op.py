@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -114,10 +115,15 @@ def locate(error: ShapeError | DTypeError, name: str, inputs: Sequence[Node]) ->
 
 
 def constant(value: Any, dtype: str | None = None) -> Node:
-    """Return the constant node of an array or a number; `dtype` defaults to the value's (float: float32)."""
+    """Return the constant node of an array or a number; `dtype` defaults to the value's (float: float32).
+
+    Raises DTypeError for what is neither.
+    """
     if dtype is None and isinstance(value, float):
         dtype = "float32"
     array = np.array(value, dtype=None if dtype is None else dtypes.numpy_dtype(dtype))
+    if array.dtype.kind in "OSU":
+        raise DTypeError(f"takes nodes, arrays and numbers, not {type(value).__name__} {reprlib.repr(value)}")
     array = np.ascontiguousarray(array).reshape(array.shape)
     array.flags.writeable = False
     return make_node(CONSTANT, (), {"value": array}, TensorType(array.shape, dtypes.canonical(array.dtype)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -34,7 +34,6 @@ from graphc.loopir.nodes import (
     Store,
 )
 from graphc.loopir.plan import Launch, Loop, Place, Plan, Step
-from graphc.loopir.printer import format_expression
 from graphc.loopir.scalar import MEANING, cast, fold, philox
 from graphc.symbolic import Dim, FloorDiv, Modulo, Symbol, Value
 
@@ -235,7 +234,7 @@ class _Run:
             case Call(primitive, arguments, _):
                 result = MEANING[primitive](*(self.value(argument, memo) for argument in arguments))
                 return np.asarray(result).astype(compute, copy=False)
-        raise ExecutionError(f"no meaning for {format_expression(e)}")
+        assert_never(e)
 
     def load(self, e: Load, memo: dict[int, Any]) -> Array:
         memory = self.memory[e.buffer]

@@ -2,8 +2,8 @@
 
 from graphc.observe.explore import view
 from graphc.observe.probe import probe
-from graphc.observe.programs import programs_of
+from graphc.observe.programs import ROWS, programs_of
 from graphc.observe.trace import tell_story
 from graphc.observe.verify import Difference, Verification, verify
 
-__all__ = ["Difference", "Verification", "probe", "programs_of", "tell_story", "verify", "view"]
+__all__ = ["ROWS", "Difference", "Verification", "probe", "programs_of", "tell_story", "verify", "view"]

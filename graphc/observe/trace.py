@@ -11,14 +11,17 @@ from graphc import passes, schedule
 from graphc.graph import Graph, Node
 from graphc.guard import guarded_graph
 from graphc.loopir import Kernel, Plan
-from graphc.observe.programs import sizes_of
+from graphc.observe.programs import ROWS, sizes_of
 from graphc.runtime import Executable, Profile
 from graphc.viz import KernelTime, RewriteStep, Story
 
 
-def tell_story(program: Executable, arrays: Sequence[Any] | None = None, name: str | None = None) -> Story:
+def tell_story(
+    program: Executable, arrays: Sequence[Any] | None = None, name: str | None = None, rows: int = ROWS
+) -> Story:
     """Return the story of a program; with arrays for its arguments it is run on them, and the story has times.
 
+    Without arrays, its memory is that for `rows` rows.
     The passes are run once more on the graph as it was built, watched.
     """
     profile = None if arrays is None else program.profile(*arrays, seconds=0.5)
@@ -29,7 +32,7 @@ def tell_story(program: Executable, arrays: Sequence[Any] | None = None, name: s
         _members(program.plan),
         _code(program),
         program.report(),
-        sizes_of(program.plan, arrays or ()),
+        sizes_of(program.plan, arrays or (), rows),
         () if profile is None else _times(profile),
     )
 

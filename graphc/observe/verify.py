@@ -90,7 +90,7 @@ def verify(value: Any, arrays: Sequence[Any] | None = None) -> list[Verification
 
 def _verified(name: str, program: Executable, arrays: Sequence[Any] | None) -> Verification:
     graph: Graph = program.graph
-    arguments = example_arrays(program.plan, rows=_ROWS) if arrays is None else arrays
+    arguments = example_arrays(program.plan, rows=_ROWS, extent=_ROWS) if arrays is None else arrays
     values: dict[Node, Array] = {}
     environment: dict[symbolic.Symbol, int] = {}
     for n, argument in zip(graph.inputs, arguments):

@@ -64,7 +64,7 @@ def arange(start: Dim, stop: Dim | None = None, step: int = 1, dtype: Any = "int
     """
     first, last = (0, as_dim(start)) if stop is None else (as_dim(start), as_dim(stop))
     if step == 0:
-        raise ShapeError("arange needs a step that is not 0")
+        raise ShapeError("needs a step that is not 0")
     size = ceildiv(last - first, step) if step > 0 else ceildiv(first - last, -step)
     name = dtypes.canonical(dtype)
     counted = apply(Iota.op, size=max(size, 0) if isinstance(size, int) else size, dtype=name)

@@ -85,7 +85,9 @@ def concatenate(values: Sequence[Operand], axis: int = 0) -> Node:
 
 @builder
 def stack(values: Sequence[Operand], axis: int = 0) -> Node:
-    """Return arrays of one shape as one array with a new axis at this position."""
+    """Return arrays of one shape as one array with a new axis at this position. Raises ShapeError for none."""
+    if not values:
+        raise ShapeError("needs at least one array")
     return concatenate([ops.expand_dims(n, axis) for n in promoted(*values)], axis)
 
 

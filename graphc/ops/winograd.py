@@ -95,7 +95,7 @@ class WinogradTiles(Primitive, name="winograd_tiles", kind="movement", cost=6):
 
     def infer(x: TensorType, m: int, counts: tuple[int, int]) -> TensorType:
         if x.rank != 4 or not all(isinstance(d, int) for d in x.shape[1:3]):
-            raise ShapeError(f"takes images of a size that is known, not {x}")
+            raise ShapeError(f"takes images of a known size, not {x}")
         return TensorType((m + 2, m + 2, x.shape[0], *counts, x.shape[3]), x.dtype)
 
     @in_compute_dtype

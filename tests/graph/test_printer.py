@@ -100,6 +100,9 @@ def test_an_attribute_without_a_literal_is_refused() -> None:
     n = apply(padded, x, low=(1,), high=(1,), interior=(0,), value=object())
     with pytest.raises(GraphError, match="an attribute of type object has no literal"):
         format_python(Graph((x,), (n,)))
+    computed = ops.broadcast_to(constant(1.0), (symbolic.value("count"),))
+    with pytest.raises(GraphError, match=r"the computed dim \[count\] has no literal"):
+        format_python(Graph((), (computed,)))
 
 
 @settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None, max_examples=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -24,6 +25,7 @@ from graphc.loopir import (
     Local,
     LoopKernel,
     Parameter,
+    Place,
     Plan,
     Result,
     Store,
@@ -285,3 +287,25 @@ def test_integer_powers() -> None:
 def test_extent_is_symbolic() -> None:
     assert relu_plan().launches[0].work == batch * 10
     assert math.prod(evaluate_plan(relu_plan(), [random(2, 5), random(5)])[0][0].shape) == 10
+
+
+def test_plans_that_reach_outside_their_memory_do_not_run() -> None:
+    plan = relu_plan()
+    launch = Launch(plan.launches[0].kernel, (Place("a", batch * 7), Place("b"), Place("out")), batch, batch)
+    with pytest.raises(ExecutionError, match="a has 10 elements; a place starts at 14"):
+        evaluate_plan(dataclasses.replace(plan, steps=(launch,)), [random(2, 5), random(5)])
+    temporary = Buffer("kept", "float32", batch * 3, "temporary", slot=8)
+    with pytest.raises(ExecutionError, match="kept ends at byte 32 of an arena of 24 bytes"):
+        evaluate_plan(
+            dataclasses.replace(plan, buffers=(*plan.buffers, temporary), arena=24), [random(2, 5), random(5)]
+        )
+
+
+def test_an_extent_that_differs_from_lane_to_lane_is_refused() -> None:
+    (rows, i), (inner, j) = loop("i", 5), loop("j", 3)
+    count = symbolic.value(Load("a", i, "int64"))
+    fold = Fold("r", "sum", ((inner, count),), Index(j, "int64"), "int64")
+    body = For(rows, 5, (fold, Store("out", i, Local("r", "int64"))), vector=True)
+    kernel = LoopKernel((Parameter("a", "int64"), Parameter("out", "int64", True)), (), (body,))
+    with pytest.raises(ExecutionError, match="a loop's extent depends on a vectorised loop"):
+        run(kernel, 5, "int64", a=np.arange(5))

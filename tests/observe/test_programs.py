@@ -47,6 +47,16 @@ def test_sizes_come_from_arrays() -> None:
     assert (first.shape, second.dtype, second.sum()) == ((32, 3), np.dtype("int32"), 0)
 
 
+def test_images_are_as_large_as_their_windows_need() -> None:
+    image = K.placeholder((None, None, None, 2))
+    pooled = K.pool2d(K.pool2d(image, (7, 7), (7, 7)), (5, 5), (5, 5))
+    [program] = programs_of(K.function([image], [pooled])).values()
+    [array] = example_arrays(program.plan, rows=3)
+    assert array.shape == (3, 64, 64, 2)
+    assert program(array)[0].shape == (3, 1, 1, 2)
+    assert list(sizes_of(program.plan, rows=2, extent=40).values()) == [2, 40, 40]
+
+
 def test_a_story_tells_passes_members_and_code() -> None:
     x = graphc.placeholder((None, 3), name="x")
     w = graphc.state(np.ones((3, 2), np.float32), "w")

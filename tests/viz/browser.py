@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import select
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,15 @@ def find_browser() -> str | None:
     """Return the path of a Chromium; GRAPHC_TEST_BROWSER names it where it has another name."""
     given = os.environ.get("GRAPHC_TEST_BROWSER")
     return given or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A piece of work of a page's main thread, between two of which it draws and listens: milliseconds that passed,
+    and of the processor's time, which other programs do not lengthen."""
+
+    passed: float
+    worked: float
 
 
 class Browser:
@@ -46,6 +58,8 @@ class Browser:
         self._session: str | None = None
         self.messages: list[str] = []
         self.requests: list[str] = []
+        self._trace: list[dict[str, Any]] = []
+        self._traced = False
         [page] = [t for t in self.send("Target.getTargets")["targetInfos"] if t["type"] == "page"]
         attached = self.send("Target.attachToTarget", targetId=page["targetId"], flatten=True)
         self._session = attached["sessionId"]
@@ -97,6 +111,10 @@ class Browser:
                 self.messages.append(parameters["entry"]["text"])
             case "Network.requestWillBeSent":
                 self.requests.append(parameters["request"]["url"])
+            case "Tracing.dataCollected":
+                self._trace += parameters["value"]
+            case "Tracing.tracingComplete":
+                self._traced = True
 
     def run(self, script: str) -> Any:
         """Return the value of a script's last expression, a promise awaited."""
@@ -130,6 +148,27 @@ class Browser:
     def text(self, selector: str) -> str:
         """Return the text of an element."""
         return str(self.run(f"document.querySelector({selector!r}).textContent"))
+
+    @contextlib.contextmanager
+    def tasks(self) -> Iterator[list[Task]]:
+        """Give a list that holds, once the block has ended, what the page's main thread did in it."""
+        found: list[Task] = []
+        self._trace, self._traced = [], False
+        self.send("Tracing.start", traceConfig={"includedCategories": ["toplevel", "__metadata"]})
+        yield found
+        self.send("Tracing.end")
+        while not self._traced:
+            self._notice(self._receive())
+        pages = {
+            (e["pid"], e["tid"])
+            for e in self._trace
+            if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"
+        }
+        found += [
+            Task(e["dur"] / 1000, e.get("tdur", e["dur"]) / 1000)
+            for e in self._trace
+            if e["name"].endswith("RunTask") and e["ph"] == "X" and (e["pid"], e["tid"]) in pages
+        ]
 
     def screenshot(self, path: Path) -> None:
         """Write a picture of the page."""

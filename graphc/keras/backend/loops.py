@@ -11,6 +11,7 @@ from graphc import ops
 from graphc.errors import ShapeError
 from graphc.graph import Node
 from graphc.keras.backend.tensor import Tensor, as_node
+from graphc.keras.utils.location import located
 
 # (input of a step, states and constants) -> (output, new states)
 StepFunction = Callable[[Any, Any], tuple[Any, Any]]
@@ -40,10 +41,10 @@ def rnn(
     """
     x = as_node(inputs)
     if x.rank < 3:
-        raise ShapeError(f"K.rnn needs inputs of at least 3 axes (batch, time, ...), not {x.type}")
+        raise ShapeError(located(f"K.rnn needs inputs of at least 3 axes (batch, time, ...), not {x.type}"))
     states = [as_node(s) for s in initial_states]
     if mask is not None and not states:
-        raise ShapeError("K.rnn needs initial states where there is a mask")
+        raise ShapeError(located("K.rnn needs initial states where there is a mask"))
     further = list(constants or ())
 
     def advance(now: Node, kept: Node | None, before: Node | None, old: Sequence[Node]) -> tuple[Node, list[Node]]:
@@ -89,7 +90,8 @@ def _held(mask: Node, new: Node, old: Node) -> Node:
 def _unrolled(advance: _Advance, sequence: _Sequence, states: list[Node]) -> tuple[Node, Node, list[Node]]:
     length = sequence.steps.shape[0]
     if not isinstance(length, int) or length == 0:
-        raise ShapeError(f"unrolling needs a known number of steps above 0, not {sequence.steps.type}")
+        message = f"unrolling needs a known number of steps above 0, not {length}: give the time axis a size"
+        raise ShapeError(located(message))
     outputs: list[Node] = []
     for position in reversed(range(length)) if sequence.is_reversed else range(length):
         mask = None if sequence.masks is None else sequence.masks[position]
