@@ -6,19 +6,24 @@
     Plan       ──codegen.emit_plan──▶      LLVM IR                    (emit; for a GPU emit_cuda, CUDA C)
     LLVM IR    ──runtime.load_plan──▶      Executable                 (run; for a GPU load_program)
 
-Data flows one way; this file alone knows all the rooms.
+Data flows one way; this file alone knows all the rooms. A program that the cache knows by its graph goes from the
+first line to the last; what lies between is done when somebody looks into it.
 """
 
 from __future__ import annotations
 
 import functools
 import gc
+import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
-from graphc import codegen, config, dtypes, passes, runtime, schedule, symbolic
+import numpy as np
+
+from graphc import config, dtypes, runtime, symbolic
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import (
     PLACEHOLDER,
@@ -29,6 +34,7 @@ from graphc.graph import (
     TensorType,
     as_node,
     builder,
+    fingerprint,
     fresh_identity,
     inheriting,
     locate,
@@ -36,6 +42,12 @@ from graphc.graph import (
 )
 from graphc.graph import placeholder as _placeholder
 from graphc.guard import describe_first_fault, guarded_graph
+from graphc.loopir import DeviceProgram, Plan
+
+if TYPE_CHECKING:
+    from graphc import codegen
+
+Emitted = TypeVar("Emitted", bound=str | DeviceProgram)
 
 
 def placeholder(shape: Sequence[int | symbolic.Dim | None], dtype: str = "float32", name: str | None = None) -> Node:
@@ -130,46 +142,92 @@ def _compile_graph(graph: Graph, name: str, single: bool, guard: bool, profiled:
     built = graph
     if guard:
         graph, checked = guarded_graph(graph)
+    device = runtime.current_device()
+    if not isinstance(device, runtime.CpuDevice):
+        translation, program = _translate(graph, _emit_cuda, for_cpu=False)
+        return runtime.load_program(translation, program, device, name, single, checked, built)
+    flags = config.texts()
+
+    @functools.cache
+    def translate() -> runtime.Translation:
+        with config.holding(flags), _without_collections():
+            return _translate(graph, functools.partial(_emit_llvm, profiled, len(checked)), for_cpu=True)[0]
+
+    def with_clocks() -> runtime.Executable:
+        with config.holding(flags):
+            return compile_graph(built, name, single, guard, True)
+
+    instruments = runtime.Instruments(
+        build=with_clocks,
+        peak=machine_peak,
+        blame=lambda arguments: describe_first_fault(translate().graph, arguments),
+    )
+    identity = program_identity(graph, profiled, len(checked))
+    return runtime.load_plan(translate, name, single, checked, identity, built, instruments)
+
+
+def program_identity(graph: Graph, profiled: bool = False, checked: int = 0) -> runtime.Identity | None:
+    """Return what tells the program that a graph becomes on this machine from every other one.
+
+    None where there is no cache, where somebody wants to see it being compiled, and where that cannot be told: for ops
+    that are not graphc's own.
+    """
+    flags = config.FLAGS.values()
+    is_watched = any(config.get(flag.name) for flag in flags if flag.decides == "sight")
+    if is_watched or runtime.cache_directory() is None:
+        return None
+    known, sources = fingerprint(graph), runtime.source_digest()
+    if known is None or sources is None:
+        return None
+    choices = [f"{flag.name}={config.get(flag.name)!r}" for flag in flags if flag.decides == "program"]
+    machine = repr(runtime.cpu().host), sys.version, np.__version__
+    facts = known.digest, sources, *choices, str(profiled), str(checked), *machine
+    arguments = tuple((str(n.attrs["name"]), str(n.provenance)) for n in graph.inputs)
+    return runtime.Identity("\n".join(facts), known.sizes, known.states, arguments)
+
+
+def _translate(graph: Graph, emit: Callable[[Plan], Emitted], for_cpu: bool) -> tuple[runtime.Translation, Emitted]:
+    """Rewrite, lower and emit; also return what `emit` made, a text or a program with one."""
+    from graphc import passes, schedule  # a program that the cache knows needs neither
+
     report = passes.run_pipeline(graph)
     rewritten = time.perf_counter()
-    device = runtime.current_device()
-    plan = schedule.lower_graph(report.graph, for_cpu=isinstance(device, runtime.CpuDevice))
+    plan = schedule.lower_graph(report.graph, for_cpu)
     lowered = time.perf_counter()
-    if not isinstance(device, runtime.CpuDevice):
-        program = codegen.emit_cuda(plan, config.get("GRAPHC_MATMUL_PRECISION"), config.get("GRAPHC_CUBLAS"))
-        stages = _stages(report, rewritten, lowered)
-        return runtime.load_program(plan, program, device, report.graph, stages, name, single, checked, built)
-    text = codegen.emit_plan(plan, cpu_target(), profiled, len(checked))
-    stages = _stages(report, rewritten, lowered)
-    instruments = runtime.Instruments(
-        build=functools.partial(compile_graph, built, name, single, guard, True),
-        peak=machine_peak,
-        blame=functools.partial(describe_first_fault, report.graph),
-    )
-    return runtime.load_plan(
-        plan, text, report.graph, stages, name, single, checked, built=built, instruments=instruments
-    )
-
-
-def _stages(
-    report: passes.PassReport, rewritten: float, lowered: float
-) -> tuple[passes.PassRecord | runtime.Stage, ...]:
-    """Return what each stage took; the text has just been emitted."""
-    return (
+    emitted = emit(plan)
+    stages: tuple[passes.PassRecord | runtime.Stage, ...] = (
         *report.records,
         runtime.Stage("lower", (lowered - rewritten) * 1e3),
         runtime.Stage("emit", (time.perf_counter() - lowered) * 1e3),
     )
+    text = emitted if isinstance(emitted, str) else emitted.text
+    return runtime.Translation(plan, text, report.graph, stages), emitted
+
+
+def _emit_llvm(profiled: bool, checked: int, plan: Plan) -> str:
+    from graphc import codegen  # needed as seldom
+
+    return codegen.emit_plan(plan, cpu_target(), profiled, checked)
+
+
+def _emit_cuda(plan: Plan) -> DeviceProgram:
+    from graphc import codegen  # needed as seldom
+
+    return codegen.emit_cuda(plan, config.get("GRAPHC_MATMUL_PRECISION"), config.get("GRAPHC_CUBLAS"))
 
 
 def cpu_target() -> codegen.Target:
     """Return this machine's processor, as programs are emitted for it."""
+    from graphc import codegen  # needed as seldom as the above
+
     host = runtime.cpu().host
     return codegen.describe_target(host.name, host.features, host.l1, host.l2, config.get("GRAPHC_SUBNORMALS"))
 
 
 def machine_peak() -> runtime.Peak:
     """Return the arithmetic and the bandwidth that this machine reaches at most; measured once, then remembered."""
+    from graphc import codegen  # needed as seldom as the above
+
     target = cpu_target()
     return runtime.measure_peak(codegen.emit_peak(target), codegen.operations_of_turn(target))
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from graphc.errors import ConfigError
 
@@ -52,26 +54,41 @@ def _matmul_precision(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One row of the table: `parse` turns the environment's text into the value; `help` tells what it does."""
+    """One row of the table: `parse` turns the environment's text into the value; `help` tells what it does.
+
+    `decides` what is compiled (`program`), what is seen of a compilation while it happens (`sight`), or neither, only
+    where and how a program is kept or run (`running`).
+    """
 
     name: str
     parse: Callable[[str], Any]
     default: Any
     help: str
+    decides: Literal["program", "sight", "running"] = "program"
 
 
 FLAGS: dict[str, Flag] = {
     flag.name: flag
     for flag in (
-        Flag("GRAPHC_VERIFY", _boolean, False, "1: verify the graph after every pass, the plan, and the LLVM text"),
-        Flag("GRAPHC_DUMP", str, "", "folder that gets the graph's text after each pass that changed it"),
+        Flag(
+            "GRAPHC_VERIFY",
+            _boolean,
+            False,
+            "1: verify the graph after every pass, the plan, and the LLVM text",
+            "sight",
+        ),
+        Flag("GRAPHC_DUMP", str, "", "folder that gets the graph's text after each pass that changed it", "sight"),
         Flag("GRAPHC_DISABLE", _names, frozenset(), "passes to leave out, separated by commas"),
         Flag("GRAPHC_STOP_AFTER", str, "", "name of the last pass to run"),
-        Flag("GRAPHC_TIME", _boolean, False, "1: print the time of each stage of a compilation on stderr"),
+        Flag("GRAPHC_TIME", _boolean, False, "1: print the time of each stage of a compilation on stderr", "sight"),
         Flag(
-            "GRAPHC_CACHE", str, "", "folder of the cache of object code; 0: no cache; empty: the user's cache folder"
+            "GRAPHC_CACHE",
+            str,
+            "",
+            "folder of the cache of programs; 0: no cache; empty: the user's cache folder",
+            "running",
         ),
-        Flag("GRAPHC_THREADS", _count, 0, "threads of a compiled program; 0: one for each usable core"),
+        Flag("GRAPHC_THREADS", _count, 0, "threads of a compiled program; 0: one for each usable core", "running"),
         Flag("GRAPHC_SUBNORMALS", _boolean, False, "1: compute with subnormal numbers; 0: they count as zero"),
         Flag("GRAPHC_NAN_GUARD", _boolean, False, "1: raise ExecutionError when a result is not finite"),
         Flag("GRAPHC_PROFILE", _boolean, False, "1: build programs with clocks between their kernels"),
@@ -90,9 +107,33 @@ FLAGS: dict[str, Flag] = {
         Flag(
             "GRAPHC_CUBLAS", _boolean, False, "1: large matrix products on a GPU go through cuBLASLt (not yet measured)"
         ),
-        Flag("GRAPHC_DEVICE", _device, "cpu", "where programs run: cpu, cuda or cuda:N"),
+        Flag("GRAPHC_DEVICE", _device, "cpu", "where programs run: cpu, cuda or cuda:N", "running"),
     )
 }
+
+
+# The flags' texts while `holding` keeps them as they were.
+_held: ContextVar[Mapping[str, str] | None] = ContextVar("held", default=None)
+
+
+def _source() -> Mapping[str, str]:
+    held = _held.get()
+    return os.environ if held is None else held
+
+
+def texts() -> dict[str, str]:
+    """Return the flags that are set, as text: what `holding` takes."""
+    return {name: text for name in FLAGS if (text := _source().get(name)) is not None}
+
+
+@contextmanager
+def holding(given: Mapping[str, str]) -> Iterator[None]:
+    """Let flags have the values of these texts inside the block, in this thread, and the others their defaults."""
+    token = _held.set(given)
+    try:
+        yield
+    finally:
+        _held.reset(token)
 
 
 def put(name: str, text: str) -> None:
@@ -113,7 +154,7 @@ def get(name: str) -> Any:
     flag = FLAGS.get(name)
     if flag is None:
         raise ConfigError(f"no flag is named {name}; there are {', '.join(FLAGS)}")
-    text = os.environ.get(name)
+    text = _source().get(name)
     if text is None:
         return flag.default
     try:

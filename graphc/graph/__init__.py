@@ -5,6 +5,7 @@ from graphc.graph.bodies import body_of, families, family_key, joint_bodies, map
 from graphc.graph.builders import builder, register_builder
 from graphc.graph.equalities import assumed_equalities
 from graphc.graph.evaluate import bind_dims, evaluate, evaluate_node, evaluate_nodes
+from graphc.graph.fingerprint import Fingerprint, fingerprint
 from graphc.graph.graph import Graph, substitute, topological_order
 from graphc.graph.keep import cheapest_to_keep
 from graphc.graph.node import Node, make_node
@@ -42,12 +43,12 @@ from graphc.graph.types import (
 from graphc.graph.verify import inferred_type, verify_graph
 
 __all__ = [
-    "CONSTANT", "PLACEHOLDER", "REGISTRY", "STATE", "Graph", "Node", "Op", "Provenance", "Recurrence", "State",
-    "TensorType", "aligned_copy", "apply", "as_node", "assumed_equalities", "bind_dims", "body_of", "broadcast_dims",
-    "broadcast_shapes", "builder", "cheapest_to_keep", "constant", "constant_value", "current_provenance", "dims_of",
-    "evaluate", "evaluate_node", "evaluate_nodes", "families", "family_key", "format_graph", "format_python",
-    "fresh_identity", "inferred_type", "inheriting", "inner_placeholder", "is_constant", "joint_bodies", "layer_scope",
-    "locate", "made_of_numbers", "make_node", "map_bodies", "placeholder", "rebuild", "recording_equalities",
-    "register", "register_builder", "require_at_least", "same_dim", "shape_text", "substitute", "substitute_dims",
-    "symbols_of", "topological_order", "verify_graph",
+    "CONSTANT", "PLACEHOLDER", "REGISTRY", "STATE", "Fingerprint", "Graph", "Node", "Op", "Provenance", "Recurrence",
+    "State", "TensorType", "aligned_copy", "apply", "as_node", "assumed_equalities", "bind_dims", "body_of",
+    "broadcast_dims", "broadcast_shapes", "builder", "cheapest_to_keep", "constant", "constant_value",
+    "current_provenance", "dims_of", "evaluate", "evaluate_node", "evaluate_nodes", "families", "family_key",
+    "fingerprint", "format_graph", "format_python", "fresh_identity", "inferred_type", "inheriting",
+    "inner_placeholder", "is_constant", "joint_bodies", "layer_scope", "locate", "made_of_numbers", "make_node",
+    "map_bodies", "placeholder", "rebuild", "recording_equalities", "register", "register_builder", "require_at_least",
+    "same_dim", "shape_text", "substitute", "substitute_dims", "symbols_of", "topological_order", "verify_graph",
 ]  # fmt: skip

@@ -30,6 +30,7 @@ from graphc.loopir.places import at_places
 from graphc.loopir.plan import (
     Argument,
     Buffer,
+    Interface,
     Launch,
     Loop,
     Origin,
@@ -60,6 +61,7 @@ __all__ = [
     "For",
     "Geometry",
     "Index",
+    "Interface",
     "Kernel",
     "Launch",
     "Let",

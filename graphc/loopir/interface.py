@@ -16,7 +16,7 @@ The module of a plan defines
 from __future__ import annotations
 
 from graphc.errors import CompileError
-from graphc.loopir.plan import Plan
+from graphc.loopir.plan import Interface
 from graphc.symbolic import Symbol, bare_symbol
 
 # The fields of an epoch's request, 64 bits each:
@@ -38,23 +38,23 @@ EPOCH_FIELDS = (
 PROFILE_FIELDS = ("nanoseconds", "runs", "start", "operations", "bytes")
 
 
-def size_sources(plan: Plan) -> dict[Symbol, tuple[int, int]]:
-    """Return for each size of the plan the argument and the axis that bind it: the first that is the bare symbol.
+def size_sources(interface: Interface) -> dict[Symbol, tuple[int, int]]:
+    """Return for each size of a program the argument and the axis that bind it: the first that is the bare symbol.
 
     Raises CompileError where no argument binds a size.
     """
     found: dict[Symbol, tuple[int, int]] = {}
-    for position, argument in enumerate(plan.arguments):
+    for position, argument in enumerate(interface.arguments):
         for axis, dim in enumerate(argument.shape):
             s = bare_symbol(dim)
             if s is not None:
                 found.setdefault(s, (position, axis))
-    missing = [str(s) for s in plan.sizes if s not in found]
+    missing = [str(s) for s in interface.sizes if s not in found]
     if missing:
         raise CompileError(f"no axis of an argument gives the size of {', '.join(missing)}")
-    return {s: found[s] for s in plan.sizes}
+    return {s: found[s] for s in interface.sizes}
 
 
-def has_epoch(plan: Plan) -> bool:
-    """Tell whether the plan can run as an epoch: every result is a float scalar."""
-    return all(not r.shape and r.dtype in ("float32", "float64") for r in plan.results)
+def has_epoch(interface: Interface) -> bool:
+    """Tell whether a program can run as an epoch: every result is a float scalar."""
+    return all(not r.shape and r.dtype in ("float32", "float64") for r in interface.results)

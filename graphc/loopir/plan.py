@@ -150,30 +150,38 @@ class Result:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Requirement:
-    """Two dims that the arguments' sizes must make equal; `origin` says what assumes it, for the error."""
+    """Two dims that the arguments' sizes must make equal; `origin`, as text, says what assumes it, for the error."""
 
     left: Dim
     right: Dim
-    origin: str
+    origin: object
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """A whole program.
+class Interface:
+    """What running a program takes besides its code.
 
     `sizes` are the run-time dims; each is bound from the first axis of an argument that is that bare symbol.
-    `arena` is the number of bytes of temporaries. `steps` run in order. `requirements` must hold for a call.
-    The first `prepared` steps are launches that compute the buffers of role kept from states and constants alone: a
-    target may leave them out in a call before which no state has changed since the last one.
+    `arena` is the number of bytes of temporaries. `requirements` must hold for a call.
     """
 
     sizes: tuple[Symbol, ...]
     buffers: tuple[Buffer, ...]
     arguments: tuple[Argument, ...]
     results: tuple[Result, ...]
-    steps: tuple[Step, ...]
     arena: Dim
     requirements: tuple[Requirement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan(Interface):
+    """A whole program: its interface, and the `steps` that run in order.
+
+    The first `prepared` steps are launches that compute the buffers of role kept from states and constants alone: a
+    target may leave them out in a call before which no state has changed since the last one.
+    """
+
+    steps: tuple[Step, ...] = ()
     prepared: int = 0
 
     def buffer(self, name: str) -> Buffer:

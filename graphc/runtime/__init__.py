@@ -5,19 +5,21 @@ from graphc.runtime.choice import AnyDevice, current_device, device, find_device
 from graphc.runtime.collection import collect, collected
 from graphc.runtime.cpu import CpuDevice, Host, cpu
 from graphc.runtime.cuda import CudaDevice, KernelResources, Nvrtc, resources
-from graphc.runtime.executor import Executable, Instruments
+from graphc.runtime.executor import Executable, Instruments, Translation
 from graphc.runtime.load import load_plan, load_program
 from graphc.runtime.peak import Peak, measure_peak
 from graphc.runtime.profile import KernelProfile, Profile, shares
 from graphc.runtime.protocol import Accelerator, Device, LoadedCode
+from graphc.runtime.recall import Identity
 from graphc.runtime.report import CodeReport, ProgramReport, Stage, describe_program
+from graphc.runtime.sources import source_digest
 from graphc.runtime.symbols import set_threads, threads
 from graphc.runtime.table import Column, table_text
 
 __all__ = [
     "Accelerator", "AnyDevice", "CodeReport", "Column", "CpuDevice", "CudaDevice", "Device", "Executable", "Host",
-    "Instruments", "KernelProfile", "KernelResources", "LoadedCode", "Nvrtc", "Peak", "Profile", "ProgramReport",
-    "Stage", "cache_directory", "collect", "collected", "cpu", "current_device", "describe_program", "device",
-    "find_device", "load_plan", "load_program", "measure_peak", "resources", "set_device", "set_threads", "shares",
-    "table_text", "threads",
+    "Identity", "Instruments", "KernelProfile", "KernelResources", "LoadedCode", "Nvrtc", "Peak", "Profile",
+    "ProgramReport", "Stage", "Translation", "cache_directory", "collect", "collected", "cpu", "current_device",
+    "describe_program", "device", "find_device", "load_plan", "load_program", "measure_peak", "resources", "set_device",
+    "set_threads", "shares", "source_digest", "table_text", "threads",
 ]  # fmt: skip

@@ -9,33 +9,33 @@ import numpy as np
 
 from graphc import dtypes, symbolic
 from graphc.errors import DTypeError, ExecutionError, ShapeError
-from graphc.loopir import Argument, Plan, Requirement, size_sources
+from graphc.loopir import Argument, Interface, Requirement, size_sources
 from graphc.symbolic import Dim, FloorDiv, Symbol
 
 Array = np.ndarray[Any, Any]
 
 
-def convert_arguments(plan: Plan, arrays: Sequence[Any], name: str) -> list[Array]:
-    """Return the arguments as contiguous arrays of the plan's dtypes and shapes; those that fit are not copied.
+def convert_arguments(interface: Interface, arrays: Sequence[Any], name: str) -> list[Array]:
+    """Return the arguments as contiguous arrays of the program's dtypes and shapes; those that fit are not copied.
 
     An array may be cast where no value is lost but precision (int32 to float32, float64 to float32); Python numbers
     and sequences of them take the dtype that is wanted. Raises ExecutionError for a wrong count, DTypeError and
     ShapeError for an argument that does not fit, with its name and what was expected.
     """
-    check_count(plan, arrays, name)
+    check_count(interface, arrays, name)
     converted = [
         convert_array(value, argument, describe(position, argument, name))
-        for position, (argument, value) in enumerate(zip(plan.arguments, arrays))
+        for position, (argument, value) in enumerate(zip(interface.arguments, arrays))
     ]
-    bind_sizes(plan, [array.shape for array in converted], name)
+    bind_sizes(interface, [array.shape for array in converted], name)
     return converted
 
 
-def check_count(plan: Plan, arrays: Sequence[Any], name: str) -> None:
+def check_count(interface: Interface, arrays: Sequence[Any], name: str) -> None:
     """Raise ExecutionError where there are not as many arrays as arguments."""
-    if len(arrays) != len(plan.arguments):
-        wanted = ", ".join(f"'{argument.name}'" for argument in plan.arguments) or "none"
-        raise ExecutionError(f"{name} takes {len(plan.arguments)} arrays ({wanted}); got {len(arrays)}")
+    if len(arrays) != len(interface.arguments):
+        wanted = ", ".join(f"'{argument.name}'" for argument in interface.arguments) or "none"
+        raise ExecutionError(f"{name} takes {len(interface.arguments)} arrays ({wanted}); got {len(arrays)}")
 
 
 def convert_array(value: Any, argument: Argument, what: str) -> Array:
@@ -64,16 +64,16 @@ def _cast(array: Array, wanted: str, weak: bool, what: str) -> Array:
     raise DTypeError(f"{what} has dtype {given}, which does not cast safely to {wanted}")
 
 
-def bind_sizes(plan: Plan, shapes: Sequence[tuple[int, ...]], name: str) -> dict[Symbol, int]:
-    """Return the plan's sizes for arguments of these shapes. Raises ShapeError where a shape does not fit."""
-    for position, (argument, shape) in enumerate(zip(plan.arguments, shapes)):
+def bind_sizes(interface: Interface, shapes: Sequence[tuple[int, ...]], name: str) -> dict[Symbol, int]:
+    """Return a program's sizes for arguments of these shapes. Raises ShapeError where a shape does not fit."""
+    for position, (argument, shape) in enumerate(zip(interface.arguments, shapes)):
         if len(shape) != len(argument.shape):
-            raise _shape_error(plan, position, shape, {}, name)
-    sizes = {s: shapes[position][axis] for s, (position, axis) in size_sources(plan).items()}
-    for position, (argument, shape) in enumerate(zip(plan.arguments, shapes)):
+            raise _shape_error(interface, position, shape, {}, name)
+    sizes = {s: shapes[position][axis] for s, (position, axis) in size_sources(interface).items()}
+    for position, (argument, shape) in enumerate(zip(interface.arguments, shapes)):
         if any(_evaluate(dim, sizes) not in (None, size) for dim, size in zip(argument.shape, shape)):
-            raise _shape_error(plan, position, shape, sizes, name)
-    for r in plan.requirements:
+            raise _shape_error(interface, position, shape, sizes, name)
+    for r in interface.requirements:
         if symbolic.evaluate(r.left, sizes) != symbolic.evaluate(r.right, sizes):
             raise ShapeError(f"{name}: {r.origin} needs {_unmet(r, sizes)}")
     return sizes
@@ -97,10 +97,10 @@ def _evaluate(dim: Dim, sizes: Mapping[Symbol, int]) -> int | None:
 
 
 def _shape_error(
-    plan: Plan, position: int, shape: tuple[int, ...], sizes: Mapping[Symbol, int], name: str
+    interface: Interface, position: int, shape: tuple[int, ...], sizes: Mapping[Symbol, int], name: str
 ) -> ShapeError:
-    argument = plan.arguments[position]
-    free = set(size_sources(plan).values())
+    argument = interface.arguments[position]
+    free = set(size_sources(interface).values())
     dims = [
         "?" if (position, axis) in free or (value := _evaluate(dim, sizes)) is None else str(value)
         for axis, dim in enumerate(argument.shape)

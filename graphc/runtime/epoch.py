@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc import dtypes, symbolic
 from graphc.errors import ExecutionError, ShapeError
-from graphc.loopir import EPOCH_FIELDS, Plan, has_epoch
+from graphc.loopir import EPOCH_FIELDS, Interface, has_epoch
 from graphc.runtime.arguments import Array, bind_sizes, check_count, convert_array, describe
 from graphc.runtime.program import Program, aligned_bytes
 from graphc.runtime.symbols import threads
@@ -20,7 +20,7 @@ from graphc.symbolic import Symbol, bare_symbol
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Steps of an epoch, checked: the arrays as the plan takes them, the rows and the sizes of the first step."""
+    """Steps of an epoch, checked: the arrays as the program takes them, the rows and the sizes of the first step."""
 
     arrays: Sequence[Array]
     gathered: Sequence[bool]
@@ -34,7 +34,7 @@ class Request:
 
 
 def prepare_epoch(
-    plan: Plan,
+    interface: Interface,
     name: str,
     arrays: Sequence[Any],
     indices: Array,
@@ -44,21 +44,21 @@ def prepare_epoch(
     gathered: Sequence[bool] | None,
 ) -> Request:
     """Return the steps of an epoch, with every error told that they may have."""
-    if not has_epoch(plan):
+    if not has_epoch(interface):
         raise ExecutionError(_no_epoch(name))
-    check_count(plan, arrays, name)
-    chosen = default_gathered(plan) if gathered is None else tuple(gathered)
-    indices, rows = _check_steps(plan, name, indices, batch_size, steps, totals)
+    check_count(interface, arrays, name)
+    chosen = default_gathered(interface) if gathered is None else tuple(gathered)
+    indices, rows = _check_steps(interface, name, indices, batch_size, steps, totals)
     converted = [
         convert_array(value, argument, describe(position, argument, name))
-        for position, (argument, value) in enumerate(zip(plan.arguments, arrays))
+        for position, (argument, value) in enumerate(zip(interface.arguments, arrays))
     ]
-    _check_rows(plan, name, converted, chosen, indices)
+    _check_rows(interface, name, converted, chosen, indices)
     unbound = Request(converted, chosen, indices, rows, {})
-    sizes = bind_sizes(plan, unbound.shapes(rows), name)
+    sizes = bind_sizes(interface, unbound.shapes(rows), name)
     last_rows = min(batch_size, len(indices) - (steps[1] - 1) * batch_size)
     if last_rows != rows:
-        bind_sizes(plan, unbound.shapes(last_rows), name)
+        bind_sizes(interface, unbound.shapes(last_rows), name)
     return Request(converted, chosen, indices, rows, sizes)
 
 
@@ -80,13 +80,15 @@ def run_epoch(
     """Run steps of an epoch; `Executable.epoch` tells what the arguments mean and which errors there are."""
     if program.epoch is None:
         raise ExecutionError(_no_epoch(program.name))
-    plan = program.plan
-    request = prepare_epoch(plan, program.name, arrays, indices, batch_size, steps, totals, gathered)
+    interface = program.interface
+    request = prepare_epoch(interface, program.name, arrays, indices, batch_size, steps, totals, gathered)
     indices, rows, sizes = request.indices, request.rows, request.sizes
-    batch_symbols = {bare_symbol(a.shape[0]) for a, is_gathered in zip(plan.arguments, request.gathered) if is_gathered}
+    batch_symbols = {
+        bare_symbol(a.shape[0]) for a, is_gathered in zip(interface.arguments, request.gathered) if is_gathered
+    }
     memory = _Memory(program, request.arrays, request.gathered, sizes, rows)
-    size_values = np.array([sizes[s] for s in plan.sizes] or [0], np.int64)
-    is_batch = np.array([s in batch_symbols for s in plan.sizes] or [False], np.uint8)
+    size_values = np.array([sizes[s] for s in interface.sizes] or [0], np.int64)
+    is_batch = np.array([s in batch_symbols for s in interface.sizes] or [False], np.uint8)
     fields: dict[str, int] = {
         "rows": memory.rows.ctypes.data,
         "row_bytes": memory.row_bytes.ctypes.data,
@@ -108,13 +110,13 @@ def run_epoch(
     return program.epoch(words.ctypes.data)
 
 
-def default_gathered(plan: Plan) -> tuple[bool, ...]:
+def default_gathered(interface: Interface) -> tuple[bool, ...]:
     """Tell for each argument whether its first axis has a run-time size."""
-    return tuple(bool(a.shape) and bare_symbol(a.shape[0]) is not None for a in plan.arguments)
+    return tuple(bool(a.shape) and bare_symbol(a.shape[0]) is not None for a in interface.arguments)
 
 
 def _check_steps(
-    plan: Plan, name: str, indices: Array, batch_size: int, steps: tuple[int, int], totals: Array
+    interface: Interface, name: str, indices: Array, batch_size: int, steps: tuple[int, int], totals: Array
 ) -> tuple[Array, int]:
     """Return the indices as the native code reads them and the rows of the first step."""
     indices = np.ascontiguousarray(indices, np.int64)
@@ -123,7 +125,7 @@ def _check_steps(
         raise ExecutionError(
             f"{name}: steps {first} to {last} of {batch_size} rows do not lie in indices of shape {indices.shape}"
         )
-    wanted = (len(plan.results),)
+    wanted = (len(interface.results),)
     if totals.dtype != np.float64 or totals.shape != wanted or not totals.flags.carray:
         raise ExecutionError(
             f"{name}: totals must be a contiguous float64 array of shape {wanted}; got {totals.dtype} {totals.shape}"
@@ -131,9 +133,11 @@ def _check_steps(
     return indices, min(batch_size, len(indices) - first * batch_size)
 
 
-def _check_rows(plan: Plan, name: str, arrays: Sequence[Array], gathered: Sequence[bool], indices: Array) -> None:
+def _check_rows(
+    interface: Interface, name: str, arrays: Sequence[Array], gathered: Sequence[bool], indices: Array
+) -> None:
     low, high = int(indices.min()), int(indices.max())
-    for position, (argument, array) in enumerate(zip(plan.arguments, arrays)):
+    for position, (argument, array) in enumerate(zip(interface.arguments, arrays)):
         if gathered[position] and (low < 0 or high >= len(array)):
             raise ShapeError(
                 f"{describe(position, argument, name)} has {len(array)} rows; the indices go from {low} to {high}"
@@ -151,19 +155,19 @@ class _Memory:
         sizes: Mapping[Symbol, int],
         batch: int,
     ) -> None:
-        plan = program.plan
+        interface = program.interface
         self.keep: list[Array] = list(arrays)
         self.rows = np.array([array.ctypes.data for array in arrays] or [0], np.int64)
         row_bytes = [a.nbytes // max(len(a), 1) if g else 0 for a, g in zip(arrays, gathered)]
         self.row_bytes = np.array(row_bytes or [0], np.int64)
         self.gathered = np.array([self._make(size * batch) for size in row_bytes] or [0], np.int64)
         self.buffers = program.buffers.copy()
-        places = {b.name: position for position, b in enumerate(plan.buffers)}
-        for argument, row in zip(plan.arguments, self.rows):
+        places = {b.name: position for position, b in enumerate(interface.buffers)}
+        for argument, row in zip(interface.arguments, self.rows):
             self.buffers[places[argument.buffer]] = row
-        for result in plan.results:
+        for result in interface.results:
             self.buffers[places[result.buffer]] = self._make(dtypes.itemsize(result.dtype))
-        arena = -(-symbolic.evaluate(plan.arena, sizes) // 64) * 64
+        arena = -(-symbolic.evaluate(interface.arena, sizes) // 64) * 64
         scratch = ctypes.c_int64.from_address(program.code.address("graphc_scratch")).value
         start = self._make(arena + scratch * threads())
         self.buffers[-2:] = start, start + arena

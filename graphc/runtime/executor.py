@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from graphc.errors import ExecutionError
-from graphc.loopir import Plan
+from graphc.loopir import Interface, Plan
 from graphc.runtime.arguments import Array
 from graphc.runtime.epoch import default_gathered
 from graphc.runtime.peak import Peak
@@ -23,12 +23,23 @@ from graphc.runtime.report import REPORT_FORMS, CodeReport, StageRecord, describ
 _LEAST_RUNS = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What a program was compiled from: its plan, the text of its code; the graph after the passes, and what each
+    stage took."""
+
+    plan: Plan
+    text: str
+    graph: Any = None
+    stages: Sequence[StageRecord] = ()
+
+
 class LoadedProgram(Protocol):
-    """A plan ready to run, wherever it does; `code` is where its symbols are, if it has any."""
+    """A program ready to run, wherever it does; `code` is where its symbols are, if it has any."""
 
     @property
-    def plan(self) -> Plan:
-        """What was loaded."""
+    def interface(self) -> Interface:
+        """What it takes and gives."""
         ...
 
     @property
@@ -62,39 +73,52 @@ class Instruments:
 class Executable:
     """A compiled program: call it with arrays in the order of its inputs.
 
-    `single`: a call returns its one result bare, not in a list. `graph` and `plan` are what it was compiled from;
-    `native` is the builtin function that a call runs: it takes the same arguments and costs less. `checked` names
-    what the plan's last results tell, scalars that a call does not return: where one is 0 it raises.
-    Several threads may call one executable at once. Raises ExecutionError, DTypeError or ShapeError for arguments
-    that do not fit, and ExecutionError where a check fails. `built` is the graph before the passes.
+    `single`: a call returns its one result bare, not in a list. `graph` and `plan` are what it was compiled from; where
+    the cache knew the program, `translate` makes them when they are asked for. `native` is the builtin function that a
+    call runs: it takes the same arguments and costs less. `checked` names what the program's last results tell, scalars
+    that a call does not return: where one is 0 it raises. Several threads may call one executable at once. Raises
+    ExecutionError, DTypeError or ShapeError for arguments that do not fit, and ExecutionError where a check fails.
+    `built` is the graph before the passes.
     """
 
     def __init__(
         self,
         program: LoadedProgram,
         run_epoch: Callable[..., int],
-        text: str,
+        translate: Callable[[], Translation],
         device: Compiler,
-        graph: Any,
         code: CodeReport,
-        reports: Sequence[StageRecord],
         single: bool,
         checked: Sequence[str],
         built: Any = None,
         instruments: Instruments | None = None,
     ) -> None:
-        self.plan: Plan = program.plan
-        self.graph, self.built = graph, built
+        self.interface: Interface = program.interface
+        self.built = built
         self.name = program.name
         self.single = single
         self.checked = tuple(checked)
-        self.reports = tuple(reports)
         self.code = code
         self.native: Callable[..., Any] = program.make_native()
         self._program, self._run_epoch = program, run_epoch
-        self._text, self._device = text, device
+        self._translate, self._device = translate, device
         self._instruments = instruments
         self._stop = ctypes.c_int32(0)
+
+    @property
+    def plan(self) -> Plan:
+        """The program as launches of kernels."""
+        return self._translate().plan
+
+    @property
+    def graph(self) -> Any:
+        """The graph after the passes."""
+        return self._translate().graph
+
+    @property
+    def reports(self) -> tuple[StageRecord, ...]:
+        """What each stage before the object code took."""
+        return tuple(self._translate().stages)
 
     def __call__(self, *arrays: Any) -> Any:
         """Run the program; returns a list of new arrays, or one array where `single`."""
@@ -140,7 +164,7 @@ class Executable:
         if not self.checked:
             return self._run_epoch(arrays, indices, batch_size, steps, totals, seconds, gathered, self._stop)
         # Each check is 1 a row where it passed.
-        sums = np.zeros(len(self.plan.results))
+        sums = np.zeros(len(self.interface.results))
         done = self._run_epoch(arrays, indices, batch_size, steps, sums, seconds, gathered, self._stop)
         rows = min(len(indices), (first_step + done) * batch_size) - first_step * batch_size
         kept = len(sums) - len(self.checked)
@@ -148,7 +172,7 @@ class Executable:
         if not all(passed):
             # A check that fails ends the epoch: what failed is the last step.
             last = indices[(first_step + done - 1) * batch_size :][:batch_size]
-            chosen = default_gathered(self.plan) if gathered is None else gathered
+            chosen = default_gathered(self.interface) if gathered is None else gathered
             self._raise_unless(passed, [np.asarray(a)[last] if g else a for a, g in zip(arrays, chosen)])
         totals += sums[:kept]
         return done
@@ -168,9 +192,9 @@ class Executable:
         Raises ExecutionError for another kind.
         """
         if kind is None or kind == self.language:
-            return self._text
+            return self._translate().text
         if kind == "asm":
-            return self._device.assembly(self._text)
+            return self._device.assembly(self._translate().text)
         raise ExecutionError(f"an executable has the sources {self.language!r} and 'asm'; got {kind!r}")
 
     def report(self, form: Literal["text", "rich", "json"] = "text") -> Any:
@@ -226,5 +250,5 @@ class Executable:
         return self._instruments.build()
 
     def __repr__(self) -> str:
-        arguments = ", ".join(argument.name for argument in self.plan.arguments)
-        return f"<Executable {self.name}({arguments}): {len(self.plan.launches)} kernels>"
+        arguments = ", ".join(argument.name for argument in self.interface.arguments)
+        return f"<Executable {self.name}({arguments}): {len(self.interface.results)} results>"

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from graphc import dtypes
-from graphc.loopir import Plan, has_epoch
+from graphc.loopir import Interface, has_epoch
 from graphc.runtime.arguments import Array, convert_arguments
 from graphc.runtime.protocol import LoadedCode
 from graphc.runtime.symbols import state_lock, state_version
@@ -36,26 +36,26 @@ _definitions: list[_MethodDefinition] = []
 
 
 class Program:
-    """A plan's code in memory. Called as a function it converts its arguments first, then runs the native entry.
+    """A program's code in memory. Called as a function it converts its arguments first, then runs the native entry.
 
-    `buffers` are the addresses of the plan's buffers, in which states, constants and what is kept are filled in;
-    `epoch` runs an epoch's request, where the plan can.
+    `buffers` are the addresses of its buffers, in which states, constants and what is kept are filled in;
+    `epoch` runs an epoch's request, where it can.
     """
 
-    def __init__(self, plan: Plan, code: LoadedCode, name: str, single: bool) -> None:
-        self.plan, self.code, self.name = plan, code, name
-        self.single = single and len(plan.results) == 1
+    def __init__(self, interface: Interface, code: LoadedCode, name: str, single: bool) -> None:
+        self.interface, self.code, self.name = interface, code, name
+        self.single = single and len(interface.results) == 1
         self._fixed = {
-            i: _fixed_memory(b) for i, b in enumerate(plan.buffers) if b.role in ("state", "constant", "kept")
+            i: _fixed_memory(b) for i, b in enumerate(interface.buffers) if b.role in ("state", "constant", "kept")
         }
-        words = (ctypes.c_int64 * (len(plan.buffers) + 2)).from_address(code.address("graphc_buffers"))
+        words = (ctypes.c_int64 * (len(interface.buffers) + 2)).from_address(code.address("graphc_buffers"))
         self.buffers: Array = np.frombuffer(memoryview(words), np.int64)
         for position, memory in self._fixed.items():
             self.buffers[position] = memory.ctypes.data
         ctypes.c_int8.from_address(code.address("graphc_single")).value = int(self.single)
-        self.epoch = _epoch_function(plan, code)
+        self.epoch = _epoch_function(interface, code)
         self._native: weakref.ref[Callable[..., Any]] | None = None
-        take_state_lock(plan)
+        take_state_lock(interface)
 
     def make_native(self) -> Callable[..., Any]:
         """Return the builtin function that runs the program; it keeps the program alive."""
@@ -69,7 +69,7 @@ class Program:
 
     def __call__(self, *arrays: Any) -> Any:
         """Convert the arguments and run; what the native entry does with arguments that do not fit as they are."""
-        converted = convert_arguments(self.plan, arrays, self.name)
+        converted = convert_arguments(self.interface, arrays, self.name)
         native = None if self._native is None else self._native()
         # Whoever got here through the builtin holds it.
         assert native is not None
@@ -87,17 +87,17 @@ class Program:
         self.code.release()
 
 
-def take_state_lock(plan: Plan) -> None:
+def take_state_lock(interface: Interface) -> None:
     """Make the lock and the version of states those that compiled programs use."""
-    for b in plan.buffers:
+    for b in interface.buffers:
         if b.role == "state":
             # States are one class.
             type(b.source).lock, type(b.source).version = state_lock(), state_version()
             return
 
 
-def _epoch_function(plan: Plan, code: LoadedCode) -> Callable[[int], int] | None:
-    if not has_epoch(plan):
+def _epoch_function(interface: Interface, code: LoadedCode) -> Callable[[int], int] | None:
+    if not has_epoch(interface):
         return None
     function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("graphc_epoch"))
     return cast(Callable[[int], int], function)

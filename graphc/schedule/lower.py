@@ -41,7 +41,7 @@ def lower_graph(graph: Graph, for_cpu: bool = False) -> Plan:
     results = tuple(Result(f"out{i}", n.shape, n.dtype) for i, n in enumerate(graph.outputs))
     sizes = _sizes(graph, arguments, buffers, steps)
     requirements = _requirements(graph)
-    return Plan(sizes, buffers, arguments, results, steps, arena, requirements, prepared)
+    return Plan(sizes, buffers, arguments, results, arena, requirements, steps, prepared)
 
 
 def prepare_graph(graph: Graph, for_cpu: bool = False) -> Graph:

@@ -102,8 +102,9 @@ def plan_of(kernel: Kernel, buffers: tuple[Buffer, ...], columns: int) -> Plan:
         buffers,
         (Argument("a", "a", (batch, columns), "float32"), Argument("b", "b", (columns,), "float32")),
         (Result("out", (batch, columns), "float32"),),
-        (Launch(kernel, ("a", "b", "out"), batch * columns * 2, batch * columns * 8, origin=("relu  # script.py:3",)),),
         0,
+        (),
+        (Launch(kernel, ("a", "b", "out"), batch * columns * 2, batch * columns * 8, origin=("relu  # script.py:3",)),),
     )
 
 

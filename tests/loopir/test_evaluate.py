@@ -190,7 +190,9 @@ def test_updates_of_states_are_returned_and_not_written() -> None:
     kernel = LoopKernel((Parameter("w", "float32", True),), (), (For(rows, 3, (Store("w", i, step),), vector=True),))
     value = np.array([1, 2, 3], np.float32)
     source = SimpleNamespace(get_value=value.copy)
-    plan = Plan((), (Buffer("w", "float32", 3, "state", source=source),), (), (), (Launch(kernel, ("w",), 3, 24),), 0)
+    plan = Plan(
+        (), (Buffer("w", "float32", 3, "state", source=source),), (), (), 0, (), (Launch(kernel, ("w",), 3, 24),)
+    )
     results, states = evaluate_plan(plan, [])
     assert results == []
     np.testing.assert_array_equal(states["w"], [0.5, 1.5, 2.5])
@@ -212,8 +214,8 @@ def test_temporaries_share_the_arena_as_planned() -> None:
     out = Buffer("out", "float32", 2, "output")
     launches = [("one", "first"), ("two", "second"), ("first", "out")]
     plan = Plan(
-        (), (one, two, first, second, out), (), (Result("out", (2,), "float32"),),
-        tuple(Launch(copy, names, 2, 16) for names in launches), 64,
+        (), (one, two, first, second, out), (), (Result("out", (2,), "float32"),), 64,
+        steps=tuple(Launch(copy, names, 2, 16) for names in launches),
     )  # fmt: skip
     [result], _ = evaluate_plan(plan, [])
     np.testing.assert_array_equal(result, [3, 4])

@@ -28,7 +28,7 @@ from graphc.loopir import (
     Result,
     Store,
 )
-from graphc.runtime import Executable, cpu, load_plan
+from graphc.runtime import Executable, Translation, cpu, load_plan
 from graphc.symbolic import Dim, Symbol
 
 Array = np.ndarray[Any, Any]
@@ -42,7 +42,8 @@ def compiled(plan: Plan, name: str = "program", single: bool = False) -> Executa
     """Return the executable of a plan on this machine."""
     host = cpu().host
     target = describe_target(host.name, host.features, host.l1, host.l2)
-    return load_plan(plan, emit_plan(plan, target), name=name, single=single)
+    translation = Translation(plan, emit_plan(plan, target))
+    return load_plan(lambda: translation, name, single)
 
 
 def _call(primitive: str, *arguments: Expr) -> Call:

@@ -174,7 +174,7 @@ def test_a_plan_shows_launches_and_what_they_pass_on() -> None:
         Buffer("y", "float32", 6, "output"),
     )
     launches = tuple(Launch(kernel, pair, 6, 48) for pair in (("x", "t"), ("t", "y"), ("s", "s")))
-    picture = viz.plot(Plan((), buffers, (Argument("x", "pixels", (6,), "float32"),), (), launches, 64))
+    picture = viz.plot(Plan((), buffers, (Argument("x", "pixels", (6,), "float32"),), (), 64, (), launches))
     assert {
         "0: add one",
         "1: add one",

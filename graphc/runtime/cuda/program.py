@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc import dtypes, symbolic
 from graphc.errors import DeviceError
-from graphc.loopir import DeviceProgram, Plan
+from graphc.loopir import DeviceProgram, Interface, Plan
 from graphc.runtime.arguments import Array, bind_sizes, convert_arguments
 from graphc.runtime.cuda.binding import Binding
 from graphc.runtime.cuda.states import DeviceCopy
@@ -51,6 +51,7 @@ class CudaProgram:
         single: bool,
     ) -> None:
         self.plan, self.name, self.device = plan, name, device
+        self.interface: Interface = plan
         self.single = single and len(plan.results) == 1
         self.code = NoSymbols()
         self._program, self._compiled = program, compiled
