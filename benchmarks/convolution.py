@@ -2,10 +2,11 @@
 
     python benchmarks/convolution.py [--threads N] [--peer PYTHON ...] [--only TEXT]
 
-`program` is a call of the compiled function from Python, padding and all; `kernel` is its contraction alone, called
-from a native loop on one thread. Peers (torch and ONNX Runtime) run in the interpreters named with `--peer`; their
-figures are multiples of the program's time. Medians of interleaved rounds, in processor time on one thread (pin it:
-`taskset -c 0`), else elapsed. Every result is checked against NumPy first.
+`program` is a call of the compiled function from Python, padding and all; `kernel` are its contractions alone, called
+from a native loop on one thread. A transposed convolution is the data gradient of one. Peers (torch and ONNX Runtime)
+run in the interpreters named with `--peer`; their figures are multiples of the program's time. Medians of interleaved
+rounds, in processor time on one thread (pin it: `taskset -c 0`), else elapsed. Every result is checked against NumPy
+first.
 """
 
 # The libraries read the number of threads when they are imported.
@@ -82,6 +83,11 @@ CASES = [
     Case(8, 7, 7, 512, 512, 3, 1, 1),
     Case(8, 56, 56, 64, 256, 1),
     Case(8, 56, 56, 64, 128, 3, 2, 1),
+    Case(8, 28, 28, 128, 256, 3, 2, 1),
+    Case(8, 56, 56, 256, 128, 1, 2),
+    Case(8, 56, 56, 64, 128, 2, 2),
+    Case(16, 32, 32, 64, 128, 4, 2, 1),
+    Case(16, 64, 64, 3, 64, 4, 2, 1),
     Case(128, 28, 28, 1, 32, 3),
     Case(128, 26, 26, 32, 64, 3),
     Case(4, 224, 224, 3, 64, 7, 2, 3),
@@ -122,14 +128,20 @@ def reference(case: Case, direction: str, arrays: list[Array]) -> Array:
     return {"forward": y, "data gradient": dx[:, inside, inside], "weight gradient": dw}[direction]
 
 
-def kernel_alone(plan: Plan, images: int, target: Target) -> tuple[Callable[[int], object], float]:
-    """Return a function that runs a plan's contraction so many times on one thread, and the seconds to compile it."""
-    [launch] = [x for x in plan.launches if isinstance(x.kernel, ContractKernel)]
-    kernel = launch.kernel
-    assert isinstance(kernel, ContractKernel)
-    sizes: dict[Symbol, int] = dict.fromkeys(kernel.sizes, images)
-    elements = {b.name: evaluate(b.size, dict.fromkeys(plan.sizes, images)) for b in plan.buffers}
+def kernels_alone(plan: Plan, images: int, target: Target) -> tuple[list[Callable[[int], object]], float]:
+    """Return functions that run each of a plan's contractions so many times on one thread, and the seconds to compile.
+
+    Each has a memory of its own.
+    """
     start = time.perf_counter()
+    launches = [x for x in plan.launches if isinstance(x.kernel, ContractKernel)]
+    elements = {b.name: evaluate(b.size, dict.fromkeys(plan.sizes, images)) for b in plan.buffers}
+    runs = [_kernel_alone(x.kernel, [elements[str(name)] for name in x.arguments], images, target) for x in launches]
+    return runs, time.perf_counter() - start
+
+
+def _kernel_alone(kernel: Any, elements: list[int], images: int, target: Target) -> Callable[[int], object]:
+    sizes: dict[Symbol, int] = dict.fromkeys(kernel.sizes, images)
     function = emit_contract_kernel(kernel, "contraction", target)
     names = [f"p{i}" for i in range(len(kernel.parameters))]
     b = FunctionBuilder("repeat", [("ptr", x) for x in (*names, "scratch")] + [("i64", "count")])
@@ -139,15 +151,13 @@ def kernel_alone(plan: Plan, images: int, target: Target) -> tuple[Callable[[int
     repeat = b.finish("void")
     text = "\n".join([*sorted(function.declarations), function.text, repeat.text, target.attributes])
     call, code = native(text, "repeat", [ctypes.c_void_p] * (len(names) + 1) + [ctypes.c_int64])
-    compiled = time.perf_counter() - start
-    memory = [aligned(elements[name]) for name in launch.arguments]
-    memory.append(aligned(contract_scratch_bytes(kernel, target) // 4 + 16))
+    memory = [aligned(count) for count in (*elements, contract_scratch_bytes(kernel, target) // 4 + 16)]
     pointers = [array.ctypes.data for array in memory]
 
     def run(count: int, _alive: Any = (code, memory)) -> object:
         return call(*pointers, count)
 
-    return run, compiled
+    return run
 
 
 class Peer:
@@ -184,10 +194,10 @@ def measure(case: Case, direction: str, peak: float, target: Target, threads: in
         arrays.append(aligned(case.n, *case.space(), case.after))
     wanted = reference(case, direction, arrays)
     np.testing.assert_allclose(program(*arrays), wanted, rtol=1e-3, atol=1e-4 * np.abs(wanted).max())
-    alone, kernel_compiled = kernel_alone(program.plan, case.n, target)
+    alone, kernel_compiled = kernels_alone(program.plan, case.n, target)
     contenders: dict[str, Callable[[], float]] = {
         "program": lambda: seconds_each(lambda: program(*arrays), SECONDS, threads),
-        "kernel": lambda: seconds_each(lambda: alone(1), SECONDS, 1),
+        "kernel": lambda: sum(seconds_each(partial(run, 1), SECONDS, 1) for run in alone),
     }
     shape = [case.n, case.h, case.w, case.before, case.after, case.kernel, case.stride, case.padding]
     for peer in peers:

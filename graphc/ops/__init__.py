@@ -79,6 +79,7 @@ from graphc.ops.index import (
     take_along_axis,
     top_k,
 )
+from graphc.ops.interleave import interleave
 from graphc.ops.join import (
     concatenate,
     pad,
@@ -186,8 +187,8 @@ __all__ = [
     "collect_windows", "concatenate", "contract", "convolution", "convolution_transpose", "cos", "cosh", "cumprod",
     "cumsum", "depthwise_convolution", "dimension", "divide", "dot", "elu", "equal", "erf", "erfinv", "exp",
     "expand_dims", "expm1", "eye", "flatten", "flip", "floor", "floor_divide", "full", "full_like", "gather", "gelu",
-    "get_item", "greater", "greater_equal", "hard_sigmoid", "identity", "in_top_k", "isfinite", "isinf", "isnan",
-    "l2_normalize", "leaky_relu", "left_shift", "less", "less_equal", "local_convolution", "log", "log1p",
+    "get_item", "greater", "greater_equal", "hard_sigmoid", "identity", "in_top_k", "interleave", "isfinite", "isinf",
+    "isnan", "l2_normalize", "leaky_relu", "left_shift", "less", "less_equal", "local_convolution", "log", "log1p",
     "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "max", "max_pool",
     "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative", "not_equal", "one_hot", "ones",
     "ones_like", "overlap_add", "pad", "philox", "power", "prod", "random_bernoulli", "random_bits", "random_normal",

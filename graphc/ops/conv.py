@@ -13,8 +13,9 @@ from graphc.errors import ShapeError
 from graphc.graph import Node, Op, apply, register, same_dim, shape_text
 from graphc.ops.axes import Shape, as_shape
 from graphc.ops.define import Operand, builder, operands, promoted
+from graphc.ops.phases import axes_of, in_one_product, in_phases, is_one_product
 from graphc.ops.spatial import Padding, PaddingOption, checked_rank, explicit_padding, kernel_sizes, pad_space, per_axis
-from graphc.ops.windows import Ints, window_counts, window_extent
+from graphc.ops.windows import Ints, window_counts
 from graphc.symbolic import Dim
 
 
@@ -37,40 +38,14 @@ def _kernel_gradient(x: Node, g: Node, sizes: Ints, strides: Ints, padding: Padd
 
 
 def _transpose(g: Node, w: Node, shape: Shape, strides: Ints, padding: Padding, dilations: Ints) -> Node:
-    # Each element of g is spread over the window that it was computed from. With g's elements `strides` apart this is
-    # a convolution with the kernel turned round, of all the windows that touch the result.
-    sizes = kernel_sizes(w, len(strides))
-    reach = tuple(window_extent(size, dilation) - 1 for size, dilation in zip(sizes, dilations))
-    starts = tuple(r - low for r, (low, _) in zip(reach, padding))
-    over = tuple(max(high - r, 0) if isinstance(high, int) else 0 for r, (_, high) in zip(reach, padding))
-    if max(reach) == 0:
-        return _placed(_turned(g, w, sizes, dilations), shape, starts, strides, over)
-    return _turned(_placed(g, tuple(d + r for d, r in zip(shape, reach)), starts, strides, over), w, sizes, dilations)
+    axes = axes_of(w, shape, strides, padding, dilations)
+    return in_one_product(g, w, axes) if is_one_product(w, axes) else in_phases(g, w, axes, _products_of_windows)
 
 
-def _turned(g: Node, w: Node, sizes: Ints, dilations: Ints) -> Node:
-    """Return the convolution of g with the kernel turned round, from its channels out to its channels in."""
-    rank = len(sizes)
-    depth = [*((1 + rank + i, i) for i in range(rank)), (2 * rank + 1, rank + 1)]
-    return ops.contract(ops.windows(g, sizes, None, dilations), ops.flip(w, range(rank)), depth)
-
-
-def _placed(g: Node, shape: Shape, starts: Shape, strides: Ints, over: Ints) -> Node:
-    """Return an array of this space with g's elements `strides` apart from `starts` on, zeros between and around.
-
-    What would lie outside is dropped: at the end, `over` elements at most.
-    """
-    spans = tuple((d - 1) * stride + 1 for d, stride in zip(g.shape[1:-1], strides))
-    ends = tuple(d - start - span for d, start, span in zip(shape, starts, spans))
-    # Whether something lies outside the end depends on a size that is not known: there is room for it in any case.
-    widths = [
-        (max(s, 0) if isinstance(s, int) else s, max(e, 0) if isinstance(e, int) else e + more)
-        for s, e, more in zip(starts, ends, over)
-    ]
-    interior = (0, *(stride - 1 for stride in strides), 0)
-    around = ops.pad(g, ((0, 0), *widths, (0, 0)), 0, interior)
-    cut = tuple(max(-s, 0) if isinstance(s, int) else 0 for s in starts)
-    return ops.slice(around, (0, *cut, 0), (g.shape[0], *shape, g.shape[-1]))
+def _products_of_windows(seen: Node, w: Node) -> Node:
+    """Return the products of windows and a kernel summed over the windows and the channels out."""
+    rank = w.rank - 2
+    return ops.contract(seen, w, [*((1 + rank + i, i) for i in range(rank)), (2 * rank + 1, rank + 1)])
 
 
 def _transpose_grad(n: Node, g: Node) -> tuple[Node | None, ...]:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from graphc import dtypes, ops
 from graphc.graph import Node, Op, apply, register
 from graphc.ops.define import Operand, builder, operands, promoted
+from graphc.ops.phases import axes_of, in_phases
 from graphc.ops.spatial import (
     Padding,
     PaddingOption,
     checked_rank,
-    crop_space,
     explicit_padding,
     kernel_sizes,
     pad_space,
@@ -26,18 +26,18 @@ def _depthwise_grad(n: Node, g: Node) -> tuple[Node | None, ...]:
     rank = len(strides)
     sizes, counts = kernel_sizes(w, rank), g.shape[1:-1]
     channels, multiplier = w.shape[-2:]
-    # Spread before it is multiplied and summed: one loop over the windows that an element is in.
-    seen = ops.broadcast_to(
-        ops.expand_dims(g, tuple(range(1 + rank, 1 + 2 * rank))), (g.shape[0], *counts, *sizes, g.shape[-1])
-    )
-    space = tuple(low + d + high for d, (low, high) in zip(x.shape[1:-1], padding))
-    spread = ops.spread_windows(seen, space, strides, dilations)
-    products = ops.reshape(spread, (*spread.shape[:-1], channels, multiplier)) * w
-    dx = ops.sum(products, (*range(1 + rank, 1 + 2 * rank), products.rank - 1))
+    dx = in_phases(g, w, axes_of(w, x.shape[1:-1], strides, padding, dilations), _products_by_channel)
     windows = ops.windows(pad_space(x, padding), sizes, strides, dilations)
     by_channel = ops.reshape(g, (g.shape[0], *counts, *(1,) * rank, channels, multiplier))
     dw = ops.sum(ops.expand_dims(windows, windows.rank) * by_channel, tuple(range(1 + rank)))
-    return crop_space(dx, padding, x.shape[1:-1]), dw
+    return dx, dw
+
+
+def _products_by_channel(seen: Node, w: Node) -> Node:
+    """Return the products of windows and a kernel, (w.., channels, multiplier), summed over all but the channels."""
+    rank = w.rank - 2
+    products = ops.reshape(seen, (*seen.shape[:-1], *w.shape[-2:])) * w
+    return ops.sum(products, (*range(1 + rank, 1 + 2 * rank), products.rank - 1))
 
 
 def _depthwise(x: Node, w: Node, strides: Ints, padding: Padding, dilations: Ints) -> Node:
