@@ -42,7 +42,7 @@ from graphc.loopir.plan import (
     launches_of,
 )
 from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_place, format_plan
-from graphc.loopir.rows import independent_rows, row_distances
+from graphc.loopir.rows import accesses, independent_rows, row_distances
 from graphc.loopir.verify import verify_kernel, verify_plan
 
 __all__ = [
@@ -81,6 +81,7 @@ __all__ = [
     "Statement",
     "Step",
     "Store",
+    "accesses",
     "at_places",
     "count_operations",
     "evaluate_kernel",

@@ -12,7 +12,7 @@ import numpy as np
 from graphc.loopir.nodes import Kernel
 from graphc.symbolic import Dim, Symbol
 
-Role = Literal["input", "output", "state", "temporary", "constant", "kept"]
+Role = Literal["input", "output", "state", "temporary", "constant", "kept", "private"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +20,9 @@ class Buffer:
     """A flat array of the program. `size` counts elements.
 
     input: given by the caller. output: new memory, given to the caller. state: lives between calls (`source` is
-    the State). constant: `value`. temporary: `slot` is its byte offset in the arena (a multiple of 64).
+    the State). constant: `value`. temporary: `slot` is its byte offset in the arena (a multiple of 64). private: each
+    thread has one of its own, `slot` bytes from the start of its memory, in which nothing outlives an iteration of a
+    loop whose iterations are apart.
     """
 
     name: str
@@ -105,13 +107,15 @@ class Loop:
 
     All threads must have finished what came before the loop before it starts, and an iteration before the next one.
     Where `rows` names a size whose rows no launch brings together (see `loopir.rows`), a thread may run all iterations
-    for some of the rows instead.
+    for some of the rows instead. Where iterations are `apart`, none needs another one's results: threads run them in
+    any order, each alone, with private buffers of its own. Kernels may take the symbol as a size.
     """
 
     symbol: Symbol
     extent: Dim
     steps: tuple[Step, ...]
     rows: Symbol | None = None
+    apart: bool = False
 
 
 Step = Union[Launch, Loop]
@@ -178,11 +182,13 @@ class Plan(Interface):
     """A whole program: its interface, and the `steps` that run in order.
 
     The first `prepared` steps are launches that compute the buffers of role kept from states and constants alone: a
-    target may leave them out in a call before which no state has changed since the last one.
+    target may leave them out in a call before which no state has changed since the last one. `private` is the number of
+    bytes that a thread needs for its private buffers.
     """
 
     steps: tuple[Step, ...] = ()
     prepared: int = 0
+    private: int = 0
 
     def buffer(self, name: str) -> Buffer:
         """Return the buffer of this name."""

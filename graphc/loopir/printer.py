@@ -155,7 +155,8 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
     yield f"plan({arguments})"
     if plan.sizes:
         yield f"  sizes {', '.join(s.name for s in plan.sizes)}"
-    yield f"  arena {format_dim(plan.arena)} bytes"
+    private = f", {plan.private} a thread" if plan.private else ""
+    yield f"  arena {format_dim(plan.arena)} bytes{private}"
     yield from (f"  {_format_buffer(b)}" for b in plan.buffers)
     yield from _step_lines(plan.steps, 1, itertools.count())
     results = ", ".join(f"{r.dtype}[{', '.join(map(format_dim, r.shape))}] in {r.buffer}" for r in plan.results)
@@ -167,8 +168,9 @@ def _step_lines(steps: Sequence[Step], depth: int, numbers: Iterator[int]) -> It
     for step in steps:
         match step:
             case Loop(symbol, extent, inner, rows):
-                apart = "" if rows is None else f"  # rows of {rows.name} apart"
-                yield f"{indent}loop {symbol.name} < {format_dim(extent)}:{apart}"
+                parts = "iterations" if step.apart else "" if rows is None else f"rows of {rows.name}"
+                comment = f"  # {parts} apart" if parts else ""
+                yield f"{indent}loop {symbol.name} < {format_dim(extent)}:{comment}"
                 yield from _step_lines(inner, depth + 1, numbers)
             case Launch(kernel, arguments):
                 barrier = "barrier; " if step.barrier else ""

@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from graphc.loopir.nodes import Call, ContractKernel, Expr, Fold, For, Index, Kernel, Let, Load, Statement, Store
+from graphc.loopir.nodes import (
+    Call,
+    ContractKernel,
+    Expr,
+    Fold,
+    For,
+    Index,
+    Kernel,
+    Let,
+    Load,
+    LoopKernel,
+    Statement,
+    Store,
+)
 from graphc.loopir.plan import Place, Step, launches_of
 from graphc.symbolic import Dim, Symbol, Value, affine, atoms, divide_exactly, is_less, multiply, of_atom, symbols
 
@@ -60,20 +73,33 @@ class _Uses:
                     stack += [] if guard is None else [guard]
 
 
+def accesses(kernel: Kernel) -> list[tuple[str, Dim]]:
+    """Return the parameters that a kernel reads and writes, and where, the same as often as it occurs."""
+    return _uses(kernel).offsets
+
+
+def _uses(kernel: Kernel) -> _Uses:
+    uses = _Uses()
+    match kernel:
+        case ContractKernel():
+            uses.loops += [*kernel.batch, kernel.row, kernel.column, *kernel.depth]
+            uses.add(kernel.epilogue)
+            for operand in (kernel.left, *kernel.rights):
+                uses.add_expression(operand)
+        case LoopKernel(body=body):
+            uses.add(body)
+    return uses
+
+
 def row_distances(kernel: Kernel, size: Symbol) -> tuple[Dim, ...] | None:
     """Return for each parameter how many elements a row takes up (0: all rows read the same).
 
     None where rows of `size` are not independent in the kernel, or it has no such rows.
     """
-    uses = _Uses()
+    uses = _uses(kernel)
     if isinstance(kernel, ContractKernel):
-        uses.loops += [*kernel.batch, kernel.row, kernel.column, *kernel.depth]
-        uses.add(kernel.epilogue)
-        for operand in (kernel.left, *kernel.rights):
-            uses.add_expression(operand)
         parallel = [s for s, _ in (*kernel.batch, kernel.row)]
     else:
-        uses.add(kernel.body)
         parallel = [s.symbol for s in kernel.body if isinstance(s, For) and s.parallel]
     over_rows = [(s, extent) for s, extent in uses.loops if size in symbols(extent)]
     if len(over_rows) != 1 or over_rows[0][0] not in parallel:

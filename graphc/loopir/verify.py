@@ -28,7 +28,7 @@ from graphc.loopir.nodes import (
     Statement,
     Store,
 )
-from graphc.loopir.plan import Buffer, Launch, Loop, Place, Plan, Step
+from graphc.loopir.plan import Buffer, Launch, Loop, Place, Plan, Step, launches_of
 from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_place
 from graphc.loopir.rows import keeps_rows_apart
 from graphc.symbolic import Dim, Polynomial, Symbol, add
@@ -77,9 +77,6 @@ def _kernel_problems(kernel: Kernel) -> list[str]:
     for parameter in kernel.parameters:
         if parameter.dtype not in TABLE:
             scope.report(f"parameter {parameter.name} has the unknown dtype {parameter.dtype!r}")
-    for size in kernel.sizes:
-        if size.extent is not None:
-            scope.report(f"size {size.name} is a loop symbol")
     match kernel:
         case LoopKernel(body=body):
             _check_body(body, scope, outermost=True)
@@ -305,7 +302,8 @@ def verify_plan(plan: Plan) -> None:
 
     Buffers are named once and sized by bound symbols; launches pass buffers of the right dtype, never one place
     to a written parameter and another one; inputs and constants are never written; every result has its own
-    output buffer; every size is the bare dim of an argument; a loop binds a symbol that no loop around it binds.
+    output buffer; every size is the bare dim of an argument; a loop binds a symbol that no loop around it binds;
+    private buffers are used in loops alone whose iterations are apart.
     """
     problems = _plan_problems(plan)
     if problems:
@@ -334,8 +332,8 @@ def _plan_problems(plan: Plan) -> list[str]:
     for b in plan.buffers:
         if b.role == "constant" and (b.value is None or b.value.size != b.size):
             problems.append(f"constant {b.name} has no value of its size")
-        if b.role == "kept" and not isinstance(b.size, int):
-            problems.append(f"kept {b.name} is of run-time size")
+        if b.role in ("kept", "private") and not isinstance(b.size, int):
+            problems.append(f"{b.role} {b.name} is of run-time size")
         if b.role == "state" and b.source is None:
             problems.append(f"state {b.name} has no source")
     expected_roles = [(a.buffer, a.dtype, "input") for a in plan.arguments]
@@ -346,6 +344,20 @@ def _plan_problems(plan: Plan) -> list[str]:
     if len({r.buffer for r in plan.results}) != len(plan.results):
         problems.append("two results share a buffer")
     problems += _StepChecker(plan).problems(plan.steps, frozenset(plan.sizes))
+    return problems + _private_problems(plan, buffers)
+
+
+def _private_problems(plan: Plan, buffers: dict[str, Buffer]) -> list[str]:
+    """Return private buffers outside loops whose iterations are apart, and such loops with others inside."""
+    problems: list[str] = []
+    for step in plan.steps:
+        is_apart = isinstance(step, Loop) and step.apart
+        if isinstance(step, Loop) and is_apart and any(isinstance(inner, Loop) for inner in step.steps):
+            problems.append(f"loop {step.symbol.name}: iterations that are apart have a loop inside")
+        used = {name for launch in launches_of((step,)) for place in launch.places for name in place.buffers}
+        private = sorted(name for name in used & buffers.keys() if buffers[name].role == "private")
+        if not is_apart:
+            problems += [f"private {name} is used where iterations are not apart" for name in private]
     return problems
 
 

@@ -8,6 +8,7 @@ from graphc.errors import CompileError
 from graphc.graph import Graph, Node, assumed_equalities, body_of
 from graphc.loopir import Argument, Buffer, Loop, Plan, Requirement, Result, Step
 from graphc.schedule.anchor import choose_anchors
+from graphc.schedule.bands import form_bands
 from graphc.schedule.columns import split_columns
 from graphc.schedule.elements import buffer_name
 from graphc.schedule.fuse import Fusion
@@ -24,7 +25,8 @@ from graphc.symbolic import Dim, Symbol, bare_symbol, symbols
 def lower_graph(graph: Graph, for_cpu: bool = False) -> Plan:
     """Return the plan of a graph of primitives.
 
-    `for_cpu`: as suits vectors and caches, large weights in panels and neighbouring windows together.
+    `for_cpu`: as suits vectors and caches, large weights in panels, neighbouring windows together, and chains of
+    kernels in strips.
 
     Raises CompileError where a run-time dim is not an axis of an argument.
     """
@@ -33,7 +35,11 @@ def lower_graph(graph: Graph, for_cpu: bool = False) -> Plan:
     storage = choose_storage(graph, fusion)
     steps = lower_steps(fusion, storage)
     kept, steps, prepared = keep_prepared(storage.buffers, steps)
-    buffers, arena = place_temporaries(kept, storage.depths, steps)
+    bands: tuple[Step, ...] = steps[prepared:]
+    if for_cpu:
+        kept, bands = form_bands(kept, storage.depths, bands)
+    steps = (*steps[:prepared], *bands)
+    buffers, arena, private = place_temporaries(kept, storage.depths, steps)
     arguments = tuple(
         Argument(storage.read[buffer_name(n)], n.attrs["name"], n.shape, n.dtype, str(n.provenance))
         for n in graph.inputs
@@ -41,7 +47,7 @@ def lower_graph(graph: Graph, for_cpu: bool = False) -> Plan:
     results = tuple(Result(f"out{i}", n.shape, n.dtype) for i, n in enumerate(graph.outputs))
     sizes = _sizes(graph, arguments, buffers, steps)
     requirements = _requirements(graph)
-    return Plan(sizes, buffers, arguments, results, arena, requirements, steps, prepared)
+    return Plan(sizes, buffers, arguments, results, arena, requirements, steps, prepared, private)
 
 
 def prepare_graph(graph: Graph, for_cpu: bool = False) -> Graph:

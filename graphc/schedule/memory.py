@@ -16,17 +16,21 @@ ALIGNMENT = 64
 
 def place_temporaries(
     buffers: Mapping[str, Buffer], depths: Mapping[str, int], steps: Sequence[Step]
-) -> tuple[tuple[Buffer, ...], Dim]:
-    """Return the buffers, temporaries with their slots, and the bytes of the arena.
+) -> tuple[tuple[Buffer, ...], Dim, int]:
+    """Return the buffers, temporary and private ones with their slots, the bytes of the arena, and a thread's own.
 
     `depths[name]` is how many loops are around the program that a temporary belongs to. One that belongs to a loop's
     body lives within an iteration, where threads wait for each other; others that a loop uses live as long as it runs.
     """
     lifetimes = _Lifetimes(depths)
     lifetimes.add(steps, 0)
-    temporaries = [b for b in buffers.values() if b.role == "temporary"]
+    temporaries, private = ([b for b in buffers.values() if b.role == role] for role in ("temporary", "private"))
     offsets, arena = plan_memory(temporaries, lifetimes.of)
-    return tuple(replace(b, slot=offsets[b.name]) if b.name in offsets else b for b in buffers.values()), arena
+    own_offsets, own = plan_memory(private, lifetimes.of)
+    assert isinstance(own, int)
+    offsets |= own_offsets
+    placed = tuple(replace(b, slot=offsets[b.name]) if b.name in offsets else b for b in buffers.values())
+    return placed, arena, own
 
 
 class _Lifetimes:

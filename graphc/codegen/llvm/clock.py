@@ -3,7 +3,8 @@
     @graphc_profile = [launches x [5 x i64]]
 
 A row a launch: nanoseconds and runs so far, when the last run started, floating-point operations and bytes so far.
-Before and after a launch all threads wait for each other, and the first one reads the clock.
+Before and after a launch all threads wait for each other, and the first one reads the clock. Where threads run launches
+apart none waits: the first one's share stands for all.
 """
 
 from __future__ import annotations
@@ -38,13 +39,16 @@ class Stopwatch:
         self._start = f.value("alloca i64, align 8")
 
     @contextmanager
-    def around(self, position: int, operations: Operand, moved: Operand) -> Iterator[None]:
-        """Time what is emitted inside as the run of the plan's launch at this position, of so much work."""
+    def around(self, position: int, operations: Operand, moved: Operand, waits: bool = True) -> Iterator[None]:
+        """Time what is emitted inside as the run of the plan's launch at this position, of so much work.
+
+        `waits`: all threads come to it, and wait for each other.
+        """
         f = self._f
-        with self._alone():
+        with self._alone(waits):
             f.emit(f"store i64 {read_clock(f, self._memory)}, ptr {self._start}")
         yield
-        with self._alone():
+        with self._alone(waits):
             start = f.value(f"load i64, ptr {self._start}")
             taken = f.subtract(read_clock(f, self._memory), start)
             added = {
@@ -59,11 +63,12 @@ class Stopwatch:
                 f.emit(f"store i64 {value}, ptr {address}")
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Emit what is inside for the first thread, when all have come."""
+    def _alone(self, waits: bool) -> Iterator[None]:
+        """Emit what is inside for the first thread; `waits`: when all have come."""
         if self._first is None:
             yield
             return
-        self._f.call("void", "GOMP_barrier", [])
+        if waits:
+            self._f.call("void", "GOMP_barrier", [])
         with self._f.when(self._first):
             yield

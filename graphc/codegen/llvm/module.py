@@ -24,9 +24,9 @@ def emit_kernel(kernel: Kernel, name: str, target: Target) -> FunctionText:
 
 
 def scratch_bytes(plan: Plan, target: Target) -> int:
-    """Return the bytes of scratch memory that a thread needs for any kernel of the plan, in whole cache lines."""
+    """Return the bytes that a thread needs: for its private buffers, then for any kernel, in whole cache lines."""
     needed = [contract_scratch_bytes(x.kernel, target) for x in plan.launches if isinstance(x.kernel, ContractKernel)]
-    return -(-max(needed, default=0) // _LINE) * _LINE
+    return plan.private + -(-max(needed, default=0) // _LINE) * _LINE
 
 
 def emit_plan(plan: Plan, target: Target, profiled: bool = False, checked: int = 0) -> str:

@@ -66,16 +66,20 @@ class Runner:
         arena = f.value(f"load ptr, ptr {f.gep('%buffers', len(plan.buffers), 'ptr')}")
         scratch = f.value(f"load ptr, ptr {f.gep('%buffers', len(plan.buffers) + 1, 'ptr')}")
         self._element = {b.name: STORAGE[b.dtype] for b in plan.buffers}
+        own = scratch if team is None else f.gep(scratch, f.multiply(team[0], scratch_bytes), "i8")
+        self._scratch = f.gep(own, plan.private, "i8")
         self._pointers: dict[str, str] = {}
         for position, buffer in enumerate(plan.buffers):
-            if buffer.role == "temporary":
-                self._pointers[buffer.name] = f.gep(arena, emit_dim(f, buffer.slot or 0, self._symbols), "i8")
+            if buffer.role in ("temporary", "private"):
+                memory = arena if buffer.role == "temporary" else own
+                self._pointers[buffer.name] = f.gep(memory, emit_dim(f, buffer.slot or 0, self._symbols), "i8")
             else:
                 self._pointers[buffer.name] = f.value(f"load ptr, ptr {f.gep('%buffers', position, 'ptr')}")
-        self._scratch = scratch if team is None else f.gep(scratch, f.multiply(team[0], scratch_bytes), "i8")
         self._first = "true" if team is None else f.compare("eq", team[0], 0)
         self._position = {launch: i for i, launch in enumerate(plan.launches)}
         self._rows: _Rows | None = None
+        # How many threads run launches apart from each other, where they do.
+        self._apart: Operand | None = None
         self._watch = Stopwatch(f, None if team is None else self._first) if profiled else None
 
     def run(self, steps: Sequence[PlannedStep]) -> None:
@@ -96,9 +100,11 @@ class Runner:
                 self._alone(planned.steps)
 
     @contextmanager
-    def _iterations(self, planned: PlannedLoop) -> Iterator[None]:
+    def _iterations(self, planned: PlannedLoop, share: tuple[Operand, Operand] | None = None) -> Iterator[None]:
+        """Run what is emitted inside for all iterations of a loop, or for those from a first one to an end."""
         f, loop = self._builder, planned.loop
-        with f.loop(0, emit_dim(f, loop.extent, self._symbols), 1) as counter:
+        low, high = (0, emit_dim(f, loop.extent, self._symbols)) if share is None else share
+        with f.loop(low, high, 1) as counter:
             self._symbols[loop.symbol] = counter.index
             yield
 
@@ -107,6 +113,9 @@ class Runner:
         for planned in steps:
             if isinstance(planned, PlannedLoop) and planned.loop.rows is not None:
                 since = self._rows_apart(planned, planned.loop.rows, team, since)
+                continue
+            if isinstance(planned, PlannedLoop) and planned.loop.apart:
+                since = self._iterations_apart(planned, team, since)
                 continue
             split = self._is_split(planned)
             must_wait = isinstance(planned, PlannedLoop) or planned.launch.barrier
@@ -130,6 +139,21 @@ class Runner:
             self._together(planned.steps, team, _Since())
             self._barrier(split)
 
+    def _iterations_apart(self, planned: PlannedLoop, team: tuple[str, str], since: _Since) -> _Since:
+        """Emit a loop of which each thread runs some iterations, alone."""
+        f, (thread, threads) = self._builder, team
+        cost, extent = (f.add(0, emit_dim(f, d, self._symbols)) for d in (planned.cost, planned.loop.extent))
+        split = f.compare("sge", cost, PARALLEL_LAUNCH)
+        self._barrier(self._select(split, since.ran, self._select(since.ran, since.split, "false")))
+        # Without a split the first thread runs all of them.
+        count = f.value(f"select i1 {split}, i64 {threads}, i64 1")
+        low, high = (f.divide(f.multiply(extent, f.minimum(t, count)), count) for t in (thread, f.add(thread, 1)))
+        self._apart = count
+        with self._iterations(planned, (low, high)):
+            self._alone(planned.steps)
+        self._apart = None
+        return _Since("true", split)
+
     def _rows_apart(self, planned: PlannedLoop, size: Symbol, team: tuple[str, str], since: _Since) -> _Since:
         """Emit a loop of which each thread runs all iterations for some rows, where there are rows for all threads."""
         f, (thread, threads) = self._builder, team
@@ -147,9 +171,9 @@ class Runner:
             first = f.minimum(f.multiply(each, thread), rows)
             count = f.minimum(f.subtract(rows, first), each)
             with f.when(f.compare("sgt", count, 0)):
-                self._rows = _Rows(size, first, count)
+                self._rows, self._apart = _Rows(size, first, count), threads
                 self._alone([planned])
-                self._rows = None
+                self._rows, self._apart = None, None
         with f.when(f.value(f"xor i1 {apart}, true")):
             self._in_step(planned, self._is_split(planned), team)
         return _Since("true", split)
@@ -190,7 +214,9 @@ class Runner:
             return
         work = (count_operations(planned.launch.kernel), planned.launch.bytes)
         operations, moved = (emit_dim(self._builder, dim, self._symbols) for dim in work)
-        with self._watch.around(self._position[planned.launch], operations, moved):
+        if self._apart is not None and self._rows is None:
+            operations, moved = (self._builder.multiply(each, self._apart) for each in (operations, moved))
+        with self._watch.around(self._position[planned.launch], operations, moved, self._apart is None):
             yield
 
     def _select(self, condition: str, then: str, otherwise: str) -> str:

@@ -225,7 +225,7 @@ class StoryData:
         rows = []
         for b in plan.buffers:
             size = symbolic.evaluate(b.size, sizes) * dtypes.itemsize(b.dtype)
-            at = None if b.slot is None else symbolic.evaluate(b.slot, sizes)
+            at = None if b.slot is None or b.role == "private" else symbolic.evaluate(b.slot, sizes)
             rows.append([self._buffer_names[b.name], b.role, *used.get(b.name, (0, len(plan.launches) - 1)), at, size])
         return {"arena": symbolic.evaluate(plan.arena, sizes), "buffers": rows}
 
