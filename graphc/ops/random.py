@@ -58,16 +58,17 @@ def philox(counter: Sequence[Array], key: Sequence[Array]) -> tuple[Array, Array
 class RandomBits(Primitive, name="random_bits", kind="movement", cost=60):
     """32 random bits an element, from a state of four uint32 words: seed low, seed high, call low, call high.
 
-    `stream` tells apart the draws of one call, `word` (0 to 3) the four words that one counter gives.
+    `stream` tells apart the draws of one call, `word` (0 to 3) the four words that one counter gives. With `first` and
+    `step`, element e has the counter that element first + e * step has without.
     """
 
-    def infer(state: TensorType, shape: Shape, stream: int, word: int) -> TensorType:
+    def infer(state: TensorType, shape: Shape, stream: int, word: int, first: int = 0, step: int = 1) -> TensorType:
         if (state.shape, state.dtype) != ((4,), "uint32"):
             raise DTypeError(f"takes a random state uint32[4], not {state}")
         return TensorType(shape, "uint32")
 
-    def ref(state: Array, shape: tuple[int, ...], stream: int, word: int) -> Array:
-        element = np.arange(math.prod(shape), dtype=np.uint64)
+    def ref(state: Array, shape: tuple[int, ...], stream: int, word: int, first: int = 0, step: int = 1) -> Array:
+        element = np.arange(math.prod(shape), dtype=np.uint64) * np.uint64(step) + np.uint64(first)
         seed_low, seed_high, call_low, call_high = state.astype(np.uint64)[:, np.newaxis]
         stream_word = np.full(1, stream % _WORD, np.uint64)
         counter = (element % np.uint64(_WORD), element // np.uint64(_WORD), call_low, stream_word)
@@ -77,6 +78,7 @@ class RandomBits(Primitive, name="random_bits", kind="movement", cost=60):
         element: Dim = 0
         for position, size in zip(index, n.shape):
             element = element * size + position
+        element = element * n.attrs.get("step", 1) + n.attrs.get("first", 0)
         seed_low, seed_high, call_low, call_high = (load(0, (word,)) for word in range(4))
         key_high = Call("bitwise_xor", (seed_high, call_high), "uint32")
         stream = Const(n.attrs["stream"] % _WORD, "uint32")
@@ -87,6 +89,7 @@ class RandomBits(Primitive, name="random_bits", kind="movement", cost=60):
         lambda rng: ((_some_state(rng),), {"shape": (3, 5), "stream": 0, "word": 0}),
         lambda rng: ((_some_state(rng),), {"shape": (), "stream": 2, "word": 3}),
         lambda rng: ((_some_state(rng),), {"shape": (0, 4), "stream": 1, "word": 1}),
+        lambda rng: ((_some_state(rng),), {"shape": (5, 2), "stream": 1, "word": 2, "first": 3, "step": 256}),
     )
 
 
@@ -118,12 +121,19 @@ def _next_call(state: Node) -> Node:
 
 
 @builder
-def random_bits(shape: Dim | Sequence[Dim], state: State | Node, stream: int | None = None, word: int = 0) -> Node:
-    """Return random uint32 bits; `stream` defaults to a number no other draw from this state has."""
+def random_bits(
+    shape: Dim | Sequence[Dim], state: State | Node, stream: int | None = None, word: int = 0, first: int = 0,
+    step: int = 1,
+) -> Node:  # fmt: skip
+    """Return random uint32 bits; `stream` defaults to a number no other draw from this state has.
+
+    With `first` and `step`, element e is the one that is at first + e * step of draws without.
+    """
     n = state.node if isinstance(state, State) else state
     if stream is None:
         stream = next(_streams.setdefault(n.attrs["state"], itertools.count())) if n.op is STATE else 0
-    return apply(RandomBits.op, n, shape=as_shape(shape), stream=stream, word=word)
+    places = {} if (first, step) == (0, 1) else {"first": first, "step": step}
+    return apply(RandomBits.op, n, shape=as_shape(shape), stream=stream, word=word, **places)
 
 
 @builder

@@ -8,7 +8,6 @@ starts here from the weights that it started from there (up to the rounding of l
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,15 +15,13 @@ import numpy as np
 
 from graphc import dtypes
 from graphc.keras.backend.common import floatx
+from graphc.keras.backend.sampling_programs import COUNTERS_OF_GROUP, CUT, Distribution, sampling_program
 from graphc.ops import philox
 
 Array = np.ndarray[Any, Any]
+# Numbers from which on a compiled program draws them, ten times as fast as NumPy.
+LEAST_COMPILED = 1 << 17
 _GRAPH_SEED = 87654321
-_CUT = 2.0
-# A group of four truncated numbers owns 256 counters, so that rejections in one group do not move the next.
-_COUNTERS_OF_GROUP = 256
-# Numbers drawn at a time: what is computed on the way to them stays in the cache.
-_CHUNK = 1 << 17
 
 
 def draw_seed(seed: int | None, limit: int = 10**7) -> int:
@@ -34,43 +31,41 @@ def draw_seed(seed: int | None, limit: int = 10**7) -> int:
 
 def sample_uniform(shape: Sequence[int], low: float, high: float, dtype: str | None, seed: int) -> Array:
     """Return numbers uniform in [low, high), of 23 random bits."""
-    return _sample(lambda groups: _unit(_words(groups, seed)), shape, high - low, low, dtype)
+    return _sample("uniform", shape, high - low, low, dtype, seed)
 
 
 def sample_normal(shape: Sequence[int], mean: float, stddev: float, dtype: str | None, seed: int) -> Array:
     """Return normal numbers, by the method of Box and Muller."""
-    return _sample(lambda groups: _box_muller(_words(groups, seed)), shape, stddev, mean, dtype)
+    return _sample("normal", shape, stddev, mean, dtype, seed)
 
 
 def sample_truncated_normal(shape: Sequence[int], mean: float, stddev: float, dtype: str | None, seed: int) -> Array:
     """Return normal numbers, drawn again where they are two standard deviations or more from the mean."""
-    return _sample(lambda groups: _truncated_normal(groups, seed), shape, stddev, mean, dtype)
+    return _sample("truncated", shape, stddev, mean, dtype, seed)
 
 
 def _sample(
-    draw: Callable[[Array], Array], shape: Sequence[int], scale: float, shift: float, dtype: str | None
+    distribution: Distribution, shape: Sequence[int], scale: float, shift: float, dtype: str | None, seed: int
 ) -> Array:
-    """Return draw * scale + shift; `draw` gives float32 (groups, 4), and group i is for the elements from 4 i."""
+    """Return draw * scale + shift; draws are float32 (groups, 4), and group i is for the elements from 4 i."""
     size = math.prod(shape)
-    values = np.empty(size, dtypes.numpy_dtype(dtype or floatx()))
-
-    def fill(start: int) -> None:
-        part = values[start : start + _CHUNK]
-        drawn = draw(np.arange(start // 4, (start + part.size + 3) // 4)).reshape(-1)[: part.size]
-        part[...] = drawn * np.float32(scale) + np.float32(shift)
-
-    starts = range(0, size, _CHUNK)
-    if len(starts) > 1:
-        # Slow to import, and small models do without.
-        from concurrent.futures import ThreadPoolExecutor
-
-        # NumPy lets other threads run while it computes on arrays of this size.
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(fill, starts))
+    if size < LEAST_COMPILED or seed >> 32:
+        groups = np.arange((size + 3) // 4)
+        drawn = _DRAWS[distribution](groups, seed) * np.float32(scale) + np.float32(shift)
     else:
-        for start in starts:
-            fill(start)
-    return values.reshape(tuple(shape))
+        drawn = _compiled_sample(distribution, (size + 3) // 4, scale, shift, seed)
+    return drawn.reshape(-1)[:size].reshape(tuple(shape)).astype(dtypes.numpy_dtype(dtype or floatx()), copy=False)
+
+
+def _compiled_sample(distribution: Distribution, groups: int, scale: float, shift: float, seed: int) -> Array:
+    key = np.array([_GRAPH_SEED, 0, seed, 0], np.uint32)
+    drawn, fewest = sampling_program(distribution)(
+        np.empty(groups, np.uint8), key, np.array(scale, np.float32), np.array(shift, np.float32)
+    )
+    if fewest < 4:
+        lacking = np.flatnonzero(np.isnan(drawn[:, -1]))
+        drawn[lacking] = _truncated_normal(lacking, seed) * np.float32(scale) + np.float32(shift)
+    return np.asarray(drawn)
 
 
 def _truncated_normal(groups: Array, seed: int) -> Array:
@@ -86,9 +81,9 @@ def _truncated_normal(groups: Array, seed: int) -> Array:
 
 def _first_inside(groups: Array, seed: int, counters: int) -> tuple[Array, Array]:
     """Return each group's first four normal numbers inside the cut, and how many its first `counters` gave."""
-    positions = groups[:, np.newaxis] * _COUNTERS_OF_GROUP + np.arange(counters)
+    positions = groups[:, np.newaxis] * COUNTERS_OF_GROUP + np.arange(counters)
     candidates = _box_muller(_words(positions, seed)).reshape(len(groups), 4 * counters)
-    is_inside = np.abs(candidates) < _CUT
+    is_inside = np.abs(candidates) < CUT
     count = np.zeros(len(groups), np.int8)
     # Column by column: a sum along so short an axis takes longer.
     for column in is_inside.T:
@@ -123,3 +118,10 @@ def _box_muller(words: Array) -> Array:
     radius = np.sqrt(np.float32(-2.0) * np.log(np.maximum(unit[..., 0::2], np.float32(1e-7))))
     angle = np.float32(2.0 * math.pi) * unit[..., 1::2]
     return np.stack([np.sin(angle) * radius, np.cos(angle) * radius], axis=-1).reshape(words.shape)
+
+
+_DRAWS: dict[Distribution, Callable[[Array, int], Array]] = {
+    "uniform": lambda groups, seed: _unit(_words(groups, seed)),
+    "normal": lambda groups, seed: _box_muller(_words(groups, seed)),
+    "truncated": _truncated_normal,
+}

@@ -1,8 +1,12 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy import stats
 
+import graphc
 from graphc.keras import backend as K
+from graphc.keras.backend import sampling
 from graphc.keras.backend.sampling import draw_seed, sample_normal, sample_truncated_normal, sample_uniform
 
 # What tf.random_uniform([6], seed=1) and tf.random_normal([2, 3], seed=1) give in TensorFlow 1.
@@ -35,6 +39,45 @@ def test_distributions() -> None:
     truncated = (sample_truncated_normal(shape, 2, 3, None, 9).ravel() - 2) / 3
     assert np.abs(truncated).max() <= 2
     assert stats.kstest(truncated, stats.truncnorm(-2, 2).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("sample", [sample_uniform, sample_normal, sample_truncated_normal])
+def test_compiled_programs_draw_the_numbers_that_numpy_draws(
+    sample: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = (3, sampling.LEAST_COMPILED + 1)
+    compiled = sample(shape, 0.5, 2.0, "float64", 12345)
+    count = graphc.runtime.threads()
+    graphc.set_threads(3 - min(count, 2))
+    again = sample(shape, 0.5, 2.0, "float64", 12345)
+    graphc.set_threads(count)
+    np.testing.assert_array_equal(again, compiled)
+    monkeypatch.setattr(sampling, "LEAST_COMPILED", 1 << 40)
+    drawn = sample(shape, 0.5, 2.0, "float64", 12345)
+    assert compiled.dtype == np.float64
+    # A number that is rounded across the cut moves those behind it in its group of four.
+    assert np.isclose(compiled, drawn, rtol=2e-6, atol=2e-6).mean() > 1 - 16 / drawn.size
+
+
+def test_groups_that_lack_numbers_inside_are_drawn_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = (8 * sampling.LEAST_COMPILED,)
+    seen: list[int] = []
+    draw = sampling._truncated_normal
+
+    def noted(groups: np.ndarray, seed: int) -> np.ndarray:
+        seen.append(len(groups))
+        return draw(groups, seed)
+
+    monkeypatch.setattr(sampling, "_truncated_normal", noted)
+    values = sample_truncated_normal(shape, 0.0, 1.0, None, 3)
+    assert np.abs(values).max() < 2
+    assert 0 < seen[0] < 40 and len(seen) == 1
+
+
+def test_large_seeds_are_told_apart() -> None:
+    shape = (sampling.LEAST_COMPILED,)
+    samples = [sample_uniform(shape, 0, 1, None, seed)[:4].tolist() for seed in (1, 1 + (1 << 32), (1 << 32) - 1, -1)]
+    assert len({tuple(s) for s in samples}) == 4
 
 
 def test_the_seed_of_numpy_decides_seeds_that_are_not_given() -> None:
