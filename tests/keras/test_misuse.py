@@ -9,10 +9,21 @@ import numpy as np
 import pytest
 
 from graphc.errors import GraphcError, GraphError, ShapeError
-from graphc.keras import applications
+from graphc.keras import applications, datasets
 from graphc.keras import layers as L
 from graphc.keras.applications import imagenet_utils
+from graphc.keras.layers.merge import _Merge
+from graphc.keras.legacy.dense import _WeightedLayer
+from graphc.keras.legacy.layers import Merge
 from graphc.keras.models import Model, Sequential, clone_model
+
+
+class _Undecided(_Merge):
+    """Merges in no way."""
+
+
+class _Weightless(_WeightedLayer):
+    """Makes no weights."""
 
 
 def pair() -> list[Any]:
@@ -59,14 +70,98 @@ MISTAKES: list[tuple[Callable[[], Any], type[GraphcError], str]] = [
         ShapeError,
         "has no mode 'jax'",
     ),
+    (
+        lambda: applications.MobileNet(weights="imagenet", depth_multiplier=2),
+        GraphError,
+        "ImageNet's weights are for a depth multiplier of 1, not 2",
+    ),
+    (
+        lambda: applications.MobileNet(weights="imagenet", alpha=0.3),
+        GraphError,
+        r"weights are for `alpha` one of \[0.25, 0.5, 0.75, 1.0\], not 0.3",
+    ),
+    (
+        lambda: applications.MobileNet(weights="imagenet", input_shape=(130, 130, 3), include_top=False),
+        GraphError,
+        r"for squares of \[128, 160, 192, 224\] pixels, not `input_shape=\(130, 130, 3\)`",
+    ),
+    (lambda: applications.MobileNet(weights=None, alpha=0.01), GraphError, "MobileNet: alpha=0.01 leaves no filters"),
+    (
+        lambda: applications.MobileNetV2(weights=None, input_shape=(96, 96, 3), input_tensor=L.Input((64, 64, 3))),
+        ShapeError,
+        r"input_shape=\(96, 96, 3\) is not that of the input_tensor, \(64, 64, 3\)",
+    ),
+    (
+        lambda: applications.NASNetMobile(weights="imagenet", input_shape=(None, None, 3)),
+        GraphError,
+        r"NASNet needs a static input_shape, not \(None, None, 3\)",
+    ),
+    (
+        lambda: applications.nasnet.NASNet(penultimate_filters=25, weights=None),
+        GraphError,
+        "NASNet needs penultimate_filters divisible by 24, not 25",
+    ),
+    (
+        lambda: datasets.boston_housing.load_data(test_split=1.5),
+        GraphcError,
+        r"test_split must be in \[0, 1\), got 1.5",
+    ),
+    (lambda: datasets.digits.load_data(test_split=-0.5), GraphcError, r"test_split must be in \[0, 1\), got -0.5"),
+    (lambda: L.ConvLSTM2D(2, 3, unroll=True), GraphcError, "ConvLSTM2D is not unrolled, and takes one cell"),
+    (
+        lambda: L.ConvLSTM2D(2, 3, name="odd")(L.Input((4, 5, 6, None))),
+        ShapeError,
+        r"Layer odd needs images with a known number of channels, got \(None, 5, 6, None\)",
+    ),
+    (
+        lambda: L.Conv2DTranspose(2, 3, name="odd").build((None, 4, 5)),
+        ShapeError,
+        r"Layer odd: inputs should have rank 4. Received: \(None, 4, 5\)",
+    ),
+    (
+        lambda: L.DepthwiseConv2D(3, name="odd").build((None, 5, 3)),
+        ShapeError,
+        r"Layer odd: inputs should have rank 4. Received: \(None, 5, 3\)",
+    ),
+    (
+        lambda: L.MaxPooling2D(7, name="odd").compute_output_shape((None, 5, 3, 2)),
+        ShapeError,
+        r"Layer odd: an input of shape \(None, 5, 3, 2\) is too small for a window of \(7, 7\), padding 'valid'",
+    ),
+    (
+        lambda: L.Add(name="odd")([L.Input(batch_shape=(2, 3)), L.Input(batch_shape=(4, 3))]),
+        ShapeError,
+        r"odd: cannot merge tensors with different batch sizes: \[\(2, 3\), \(4, 3\)\]",
+    ),
+    (
+        lambda: L.Add(name="odd").compute_mask(pair(), [None]),
+        GraphError,
+        "odd: `inputs` and `mask` should be lists of the same length.",
+    ),
+    (
+        lambda: _Undecided(name="odd")([L.Input((3, 4)), L.Input((3, 4))]),
+        GraphError,
+        "Layer odd: _Undecided says no way to merge its inputs",
+    ),
+    (
+        lambda: _Weightless(name="odd")(L.Input((4,))),
+        GraphError,
+        "Layer odd: _Weightless says no weights to make",
+    ),
+    (
+        lambda: Merge([Sequential([L.Dense(2, input_shape=(3,))])] * 2, mode="join", name="odd"),
+        GraphError,
+        "odd: mode 'join' is unknown; it may be sum, ave, mul, max, concat, dot, cos or a function",
+    ),
     (lambda: imagenet_utils.decode_predictions(np.ones((2, 7))), ShapeError, "expects a batch of predictions"),
 ]
 
 
 @pytest.mark.parametrize(("mistake", "error", "message"), MISTAKES)
 def test_a_mistake_is_told(mistake: Callable[[], Any], error: type[GraphcError], message: str) -> None:
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) as caught:
         mistake()
+    assert "test_misuse.py:" in str(caught.value)
 
 
 @pytest.mark.parametrize(

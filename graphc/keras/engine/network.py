@@ -76,11 +76,6 @@ class Network(Layer):
         self._output_coordinates = [x._keras_history for x in self.outputs]
         self._input_layers = [coordinates[0] for coordinates in self._input_coordinates]
         self._output_layers = [coordinates[0] for coordinates in self._output_coordinates]
-        for layer in self._input_layers:
-            if not isinstance(layer, InputLayer):
-                raise GraphError(
-                    located(f"An input of {self.name} comes from {layer.name} ({type(layer).__name__}), not Input.")
-                )
         fed = [(layer, x) for layer, x in zip(self._input_layers, self.inputs) if layer.is_placeholder]
         self.input_names = [layer.name for layer in self._input_layers]
         self.output_names = [layer.name for layer in self._output_layers]
@@ -106,6 +101,10 @@ class Network(Layer):
         for x in self.inputs:
             if history(x) is None:
                 raise DisconnectedError(located(f"Input tensors to a {kind} must come from `Input`. Received: {x}"))
+            layer = x._keras_history[0]
+            if not isinstance(layer, InputLayer):
+                found = f"{layer.name} ({type(layer).__name__})"
+                raise GraphError(located(f"An input of {self.name} comes from {found}, not from `Input`."))
         for x in self.outputs:
             if history(x) is None:
                 raise DisconnectedError(

@@ -65,7 +65,6 @@ def _walk(outputs: Sequence[Any]) -> tuple[list[Layer], list[Node]]:
     """Return the layers in the order first met and the calls in the order finished, walking up from the outputs."""
     layers: dict[Layer, None] = {}
     finished: dict[Node, None] = {}
-    in_progress: set[Node] = set()
     for output in outputs:
         layer, index, _ = output._keras_history
         stack: list[tuple[Node, int]] = [(layer._inbound_nodes[index], 0)]
@@ -74,12 +73,8 @@ def _walk(outputs: Sequence[Any]) -> tuple[list[Layer], list[Node]]:
             if position == 0:
                 if node in finished:
                     continue
-                if node in in_progress:
-                    raise GraphError(located(f'The call of layer "{node.outbound_layer.name}" is part of a cycle.'))
-                in_progress.add(node)
                 layers.setdefault(node.outbound_layer)
             if position == len(node.inbound_layers):
-                in_progress.discard(node)
                 finished[node] = None
                 continue
             stack.append((node, position + 1))

@@ -20,6 +20,7 @@ from graphc.keras.engine.training_utils import (
     check_array_length_consistency,
     check_loss_and_target_compatibility,
     checked_batch_size,
+    described,
     expected_target_shape,
     standardize_class_weights,
     standardize_input_data,
@@ -199,7 +200,8 @@ class Model(GeneratorMethods, Network):
             targets = _arrays_or_tensors("targets", y)
             given += targets
             if len({K.is_tensor(v) for v in given}) > 1:
-                raise GraphError(located(f"Inputs cannot mix arrays and tensors. You passed: x={x}; y={y}"))
+                passed = f"x={described(x)}; y={described(y)}"
+                raise GraphError(located(f"Inputs cannot mix arrays and tensors. You passed: {passed}"))
             tensors = [v for v in targets if K.is_tensor(v)]
             self.compile(
                 self.optimizer,
@@ -306,7 +308,7 @@ class Model(GeneratorMethods, Network):
             raise TypeError(located(f"`fit` does not take the arguments {sorted(kwargs)}"))
         batch_size = checked_batch_size(batch_size, steps_per_epoch)
         if x is None and y is None and steps_per_epoch is None:
-            raise GraphError(located("Fitting from tensors needs the `steps_per_epoch` argument."))
+            raise GraphError(located("`fit` needs data, x and y; from tensors of the model's own, `steps_per_epoch`"))
         data = self._standardize_user_data(
             x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=batch_size
         )
@@ -370,7 +372,7 @@ class Model(GeneratorMethods, Network):
         """Return the loss, or the list of loss and metrics in the order of `metrics_names`, over the data."""
         batch_size = checked_batch_size(batch_size, steps)
         if x is None and y is None and steps is None:
-            raise GraphError(located("Evaluating from tensors needs the `steps` argument."))
+            raise GraphError(located("`evaluate` needs data, x and y; from tensors of the model's own, `steps`"))
         data = self._standardize_user_data(x, y, sample_weight=sample_weight, batch_size=batch_size)
         self._make_test_function()
         arrays = self._fed_arrays(data, 0.0)
@@ -440,5 +442,6 @@ def _arrays_or_tensors(what: str, given: Any) -> Arrays:
         raise GraphError(located(f"Please do not pass a dictionary as model {what} before the model is built."))
     items = to_list(given, allow_tuple=True)
     if not all(isinstance(v, np.ndarray) or K.is_tensor(v) for v in items):
-        raise GraphError(located(f"Please provide as model {what} an array or a list of arrays. You passed: {given}"))
+        wanted = f"Please provide as model {what} an array or a list of arrays"
+        raise GraphError(located(f"{wanted}. You passed: {described(given)}"))
     return items

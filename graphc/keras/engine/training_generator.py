@@ -14,6 +14,7 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.keras.engine import training_arrays
 from graphc.keras.engine.fit_run import FitRun
+from graphc.keras.engine.training_utils import described
 from graphc.keras.utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
 from graphc.keras.utils.generic_utils import to_list, unpack_singleton
 from graphc.keras.utils.location import located
@@ -175,7 +176,7 @@ def _validation_arrays(model: Any, given: Any) -> list[Any]:
         raise GraphError(
             located(
                 f"`validation_data` should be a tuple `(val_x, val_y, val_sample_weight)` or `(val_x, val_y)`. "
-                f"Found: {given}"
+                f"Found: {described(given)}"
             )
         )
     groups = model._standardize_user_data(given[0], given[1], given[2] if len(given) == 3 else None)

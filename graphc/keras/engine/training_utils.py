@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import reprlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,8 +19,22 @@ from graphc.keras.utils.location import located
 Array = np.ndarray[Any, Any]
 
 
+_MOST_DESCRIBED = 4
+
+
 class DataError(GraphError, DTypeError):
     """Data is of a Python type that cannot be read as arrays."""
+
+
+def described(data: Any) -> str:
+    """Return data in a few words: arrays by their shapes."""
+    if isinstance(data, (list, tuple)):
+        items = ", ".join(described(item) for item in data[:_MOST_DESCRIBED])
+        more = ", ..." if len(data) > _MOST_DESCRIBED else ""
+        return f"a {type(data).__name__} of {len(data)}: {items}{more}"
+    if isinstance(data, np.ndarray):
+        return f"an array of shape {data.shape}"
+    return reprlib.repr(data)
 
 
 def standardize_single_array(x: Any) -> Any:
@@ -68,7 +83,8 @@ def standardize_input_data(
     """
     if not names:
         if data is not None and hasattr(data, "__len__") and len(data):
-            raise GraphError(located(f"Error when checking model {exception_prefix}: expected no data, but got {data}"))
+            prefix = f"Error when checking model {exception_prefix}"
+            raise GraphError(located(f"{prefix}: expected no data, but got {described(data)}"))
         return []
     if data is None:
         return [None] * len(names)
@@ -87,7 +103,7 @@ def _standardized(data: Any, names: Sequence[str], prefix: str) -> list[Any]:
     if any(x is not None and not hasattr(x, "shape") for x in given):
         if len(given) == 1:
             raise DataError(
-                located(f"{prefix}data should be an array, or a list or dict of arrays. Found: {str(data)[:200]}")
+                located(f"{prefix}data should be an array, or a list or dict of arrays. Found: {described(data)}")
             )
         given = [np.asarray(given)] if len(names) == 1 else given
     arrays = [x if not hasattr(x, "shape") else standardize_single_array(x) for x in given]
@@ -118,12 +134,14 @@ def _check_shape(
 
 def standardize_sample_or_class_weights(x_weight: Any, output_names: Sequence[str], weight_type: str) -> list[Any]:
     """Return one entry of sample or class weights for each output, None where there is none."""
+    if x_weight is not None and not hasattr(x_weight, "__len__"):
+        raise DataError(located(f"`{weight_type}` should be an array, a list or a dict. Got: {described(x_weight)}"))
     if x_weight is None or len(x_weight) == 0:
         return [None] * len(output_names)
     if len(output_names) == 1:
         if isinstance(x_weight, list) and len(x_weight) == 1:
             return x_weight
-        if isinstance(x_weight, dict) and output_names[0] in x_weight:
+        if isinstance(x_weight, Mapping) and output_names[0] in x_weight:
             return [x_weight[output_names[0]]]
         return [x_weight]
     if isinstance(x_weight, list):
@@ -135,11 +153,10 @@ def standardize_sample_or_class_weights(x_weight: Any, output_names: Sequence[st
                 )
             )
         return x_weight
-    if isinstance(x_weight, dict):
+    if isinstance(x_weight, Mapping):
         return [x_weight.get(name) for name in output_names]
-    raise DataError(
-        located(f"The model has several outputs, so `{weight_type}` should be a list or a dict. Got: {x_weight}")
-    )
+    wanted = f"The model has several outputs, so `{weight_type}` should be a list or a dict"
+    raise DataError(located(f"{wanted}. Got: {described(x_weight)}"))
 
 
 def standardize_class_weights(class_weight: Any, output_names: Sequence[str]) -> list[Any]:

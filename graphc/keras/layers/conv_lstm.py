@@ -104,7 +104,7 @@ class ConvLSTM2DCell(LSTMCell):
     def _channels(self, shape: Any) -> int:
         channels = shape[self.channel_axis]
         if channels is None:
-            raise ShapeError(located(f"layer {self.name} needs images with a known number of channels, got {shape}"))
+            raise ShapeError(located(f"Layer {self.name} needs images with a known number of channels, got {shape}"))
         return int(channels)
 
     def _kernel_shape(self, features: int) -> Shape:
