@@ -5,11 +5,11 @@ The module of a plan defines
 - `graphc_run(ptr buffers, ptr sizes, i32 threads)`: runs the plan. `buffers` are the addresses of `plan.buffers` in
   order (temporaries' are not read), then the arena's, then the scratch memory's; `sizes` the values of `plan.sizes`;
 - `graphc_call(ptr self, ptr args, i64 count) -> ptr`: the plan as a Python function;
-- `graphc_epoch(ptr request) -> i64`: steps of an epoch, where every result is a float scalar;
+- `graphc_epoch(ptr request) -> i64`: steps of an epoch, where every result is a float scalar; how many were done, 0
+  where there is no memory for them;
 - `graphc_buffers`: an array as `graphc_run` takes it, in which the loader fills in states and constants;
 - `graphc_single`: a byte that the loader sets where a single result is returned bare;
 - `graphc_block`: memory that calls hand to each other (bytes, address, whether a call holds it);
-- `graphc_scratch`: an i64, the bytes of scratch memory of one thread;
 - `graphc_profile`: where it is built to be profiled, what it has counted of each launch.
 """
 
@@ -22,13 +22,13 @@ from graphc.symbolic import Symbol, bare_symbol
 # The fields of an epoch's request, 64 bits each:
 # rows: address of an array of the address of each argument's first row
 # row_bytes: address of an array of the bytes of a row of each argument; 0 where every step gets the same array
-# gathered: address of an array of the address of the memory that each argument's rows are gathered into
 # index, count: address and number of the row numbers; batch: rows of a step; first, last: the steps to run
-# buffers, sizes: as `graphc_run` takes them; the buffers of gathered arguments are filled in at each step
+# buffers: as `graphc_run` takes them; those of gathered arguments, the arena and the scratch memory are filled in
+# sizes: as `graphc_run` takes them, those of the first step, than which none is larger
 # is_batch: address of a byte for each size: whether it is the number of rows of the step
 # totals: address of a float64 for each result; nanoseconds: the time limit; stop: address of an i32; threads
 EPOCH_FIELDS = (
-    "rows", "row_bytes", "gathered", "index", "count", "batch", "first", "last", "buffers", "sizes", "is_batch",
+    "rows", "row_bytes", "index", "count", "batch", "first", "last", "buffers", "sizes", "is_batch",
     "totals", "nanoseconds", "stop", "threads",
 )  # fmt: skip
 

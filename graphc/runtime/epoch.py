@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc import dtypes, symbolic
+from graphc import dtypes
 from graphc.errors import ExecutionError, ShapeError
 from graphc.loopir import EPOCH_FIELDS, Interface, has_epoch
 from graphc.runtime.arguments import Array, bind_sizes, check_count, convert_array, describe
@@ -82,17 +82,16 @@ def run_epoch(
         raise ExecutionError(_no_epoch(program.name))
     interface = program.interface
     request = prepare_epoch(interface, program.name, arrays, indices, batch_size, steps, totals, gathered)
-    indices, rows, sizes = request.indices, request.rows, request.sizes
+    indices, sizes = request.indices, request.sizes
     batch_symbols = {
         bare_symbol(a.shape[0]) for a, is_gathered in zip(interface.arguments, request.gathered) if is_gathered
     }
-    memory = _Memory(program, request.arrays, request.gathered, sizes, rows)
+    memory = _Memory(program, request.arrays, request.gathered)
     size_values = np.array([sizes[s] for s in interface.sizes] or [0], np.int64)
     is_batch = np.array([s in batch_symbols for s in interface.sizes] or [False], np.uint8)
     fields: dict[str, int] = {
         "rows": memory.rows.ctypes.data,
         "row_bytes": memory.row_bytes.ctypes.data,
-        "gathered": memory.gathered.ctypes.data,
         "index": indices.ctypes.data,
         "count": len(indices),
         "batch": batch_size,
@@ -107,7 +106,10 @@ def run_epoch(
         "threads": threads(),
     }
     words = np.array([fields[field] for field in EPOCH_FIELDS], np.int64)
-    return program.epoch(words.ctypes.data)
+    done = program.epoch(words.ctypes.data)
+    if done == 0:
+        raise MemoryError(f"{program.name}: there is no memory for a step of {request.rows} rows")
+    return done
 
 
 def default_gathered(interface: Interface) -> tuple[bool, ...]:
@@ -145,34 +147,17 @@ def _check_rows(
 
 
 class _Memory:
-    """The arrays of addresses that an epoch reads, and all memory they point to."""
+    """The arrays of addresses that an epoch reads, and the memory they point to that is not the program's."""
 
-    def __init__(
-        self,
-        program: Program,
-        arrays: Sequence[Array],
-        gathered: Sequence[bool],
-        sizes: Mapping[Symbol, int],
-        batch: int,
-    ) -> None:
+    def __init__(self, program: Program, arrays: Sequence[Array], gathered: Sequence[bool]) -> None:
         interface = program.interface
-        self.keep: list[Array] = list(arrays)
         self.rows = np.array([array.ctypes.data for array in arrays] or [0], np.int64)
         row_bytes = [a.nbytes // max(len(a), 1) if g else 0 for a, g in zip(arrays, gathered)]
         self.row_bytes = np.array(row_bytes or [0], np.int64)
-        self.gathered = np.array([self._make(size * batch) for size in row_bytes] or [0], np.int64)
         self.buffers = program.buffers.copy()
         places = {b.name: position for position, b in enumerate(interface.buffers)}
         for argument, row in zip(interface.arguments, self.rows):
             self.buffers[places[argument.buffer]] = row
-        for result in interface.results:
-            self.buffers[places[result.buffer]] = self._make(dtypes.itemsize(result.dtype))
-        arena = -(-symbolic.evaluate(interface.arena, sizes) // 64) * 64
-        scratch = ctypes.c_int64.from_address(program.code.address("graphc_scratch")).value
-        start = self._make(arena + scratch * threads())
-        self.buffers[-2:] = start, start + arena
-
-    def _make(self, count: int) -> int:
-        memory = aligned_bytes(count)
-        self.keep.append(memory)
-        return int(memory.ctypes.data)
+        self.results = [aligned_bytes(dtypes.itemsize(result.dtype)) for result in interface.results]
+        for result, memory in zip(interface.results, self.results):
+            self.buffers[places[result.buffer]] = memory.ctypes.data

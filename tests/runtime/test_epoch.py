@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,6 +83,29 @@ def test_another_thread_can_stop_it_and_python_runs_meanwhile() -> None:
     stopper.start()
     done = executable.epoch(_data(), indices, 1, 0, len(indices), np.zeros(1), 60.0)
     assert 0 < done < len(indices)
+
+
+def test_stretches_and_calls_hand_one_block_of_memory_on() -> None:
+    executable, _ = _program()
+    block = executable._program.code.address("graphc_block")
+    indices = np.random.default_rng(1).permutation(ROWS)
+    seen = []
+    for first in range(3):
+        executable.epoch(_data(), indices, 8, first, first + 1, np.zeros(1), 60.0)
+        seen.append(ctypes.c_int64.from_address(block + 8).value)
+        assert ctypes.c_int32.from_address(block + 16).value == 0
+        executable(*_data())
+    assert seen[0] != 0
+    assert seen == seen[:1] * 3
+
+
+def test_an_epoch_that_memory_does_not_suffice_for_is_an_error() -> None:
+    weights = State(np.zeros(FEATURES, np.float32))
+    executable = compiled(replace(training_step(weights), arena=1 << 60), "step", single=True)
+    with pytest.raises(MemoryError, match="step: there is no memory for a step of 8 rows"):
+        executable.epoch(_data(), np.arange(ROWS), 8, 0, 7, np.zeros(1), 60.0)
+    with pytest.raises(MemoryError):
+        executable(*_data())
 
 
 def test_data_of_other_dtypes_is_cast() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from graphc.codegen.llvm.block import BLOCK_VARIABLE, arena_bytes, store_memory
 from graphc.codegen.llvm.builder import FunctionBuilder, FunctionText, Operand
 from graphc.codegen.llvm.cost import PlannedStep, plan_cost
 from graphc.codegen.llvm.sizes import Sizes, emit_dim
@@ -25,10 +26,6 @@ _CONTIGUOUS_AND_ALIGNED = 0x101
 _RELEASE = 20_000_000
 # Temporaries up to this many bytes live on the stack.
 _STACK_BYTES = 16 << 10
-_BLOCK = "{ i64, ptr, i32 }"
-# From so many bytes on, memory is asked for in pages of two megabytes (Linux's madvise; where it is refused, no harm is
-# done): what walks through many parts of a large arena spends a twentieth of its time on finding small pages.
-_LARGE_BYTES, _LARGE_PAGE, _MADV_HUGEPAGE = 4 << 20, 2 << 20, 14
 
 
 def emit_variables(plan: Plan, scratch_bytes: int) -> str:
@@ -42,7 +39,7 @@ def emit_variables(plan: Plan, scratch_bytes: int) -> str:
         + "@graphc_single = global i8 0\n"
         + "@graphc_prepared = internal global i64 -1\n"
         + f"@graphc_scratch = constant i64 {scratch_bytes}\n"
-        + f"@graphc_block = global {_BLOCK} zeroinitializer, align 64\n"
+        + BLOCK_VARIABLE
     )
 
 
@@ -177,7 +174,7 @@ def _temporaries(
 ) -> Iterator[None]:
     """Find memory for the arena and every thread's scratch (bytes of one, number of threads), and give it back."""
     scratch_bytes, threads = scratch
-    arena = f.multiply(f.divide(f.add(emit_dim(f, plan.arena, sizes), 63), 64), 64)
+    arena = arena_bytes(f, plan, sizes)
     total = arena
     if scratch_bytes:
         total = f.add(arena, f.multiply(f.value(f"sext i32 {threads} to i64"), scratch_bytes))
@@ -186,59 +183,16 @@ def _temporaries(
         return
     if isinstance(total, int) and total <= _STACK_BYTES:
         memory = _stack(f, f"[{total} x i8]")
-        _store_memory(f, plan, buffers, memory, arena)
+        store_memory(f, plan, buffers, memory, arena)
         yield
         return
-    holder = _stack(f, "ptr")
-    taken = f.value(f"cmpxchg ptr {f.gep('@graphc_block', 16, 'i8')}, i32 0, i32 1 acquire monotonic")
-    is_block = f.value(f"extractvalue {{ i32, i1 }} {taken}, 1")
-    bytes_now = f.value("load i64, ptr @graphc_block")
-    address = f.gep("@graphc_block", 8, "i8")
-    fits = f.value(f"and i1 {is_block}, {f.compare('sge', bytes_now, total)}")
-    reuse, allocate, ready = f.label("reuse"), f.label("allocate"), f.label("ready")
-    f.branch_if(fits, reuse, allocate)
-    f.begin(reuse)
-    f.emit(f"store ptr {f.value(f'load ptr, ptr {address}')}, ptr {holder}")
-    f.branch(ready)
-    f.begin(allocate)
-    is_large = f.compare("sge", total, _LARGE_BYTES)
-    alignment = f.value(f"select i1 {is_large}, i64 {_LARGE_PAGE}, i64 64")
-    failed = f.call("i32", "posix_memalign", [("ptr", holder), ("i64", alignment), ("i64", total)])
-    with f.when(f.value(f"icmp ne i32 {failed}, 0")):
-        with f.when(is_block):
-            _let_go(f)
+    memory = f.value(f"call ptr @graphc_take(i64 {total})")
+    with f.when(f.value(f"icmp eq ptr {memory}, null")):
         f.call("ptr", "PyErr_NoMemory", [])
         _fail(f, results)
-    with f.when(is_large):
-        pages = f.value(f"load ptr, ptr {holder}")
-        f.call("i32", "madvise", [("ptr", pages), ("i64", total), ("i32", _MADV_HUGEPAGE)])
-    with f.when(is_block):
-        f.call("void", "free", [("ptr", f.value(f"load ptr, ptr {address}"))])
-        f.emit(f"store ptr {f.value(f'load ptr, ptr {holder}')}, ptr {address}")
-        f.emit(f"store i64 {total}, ptr @graphc_block")
-    f.branch(ready)
-    f.begin(ready)
-    memory = f.value(f"load ptr, ptr {holder}")
-    _store_memory(f, plan, buffers, memory, arena)
+    store_memory(f, plan, buffers, memory, arena)
     yield
-    shared, own, done = f.label("shared"), f.label("own"), f.label("done")
-    f.branch_if(is_block, shared, own)
-    f.begin(shared)
-    _let_go(f)
-    f.branch(done)
-    f.begin(own)
-    f.call("void", "free", [("ptr", memory)])
-    f.branch(done)
-    f.begin(done)
-
-
-def _let_go(f: FunctionBuilder) -> None:
-    f.emit(f"store atomic i32 0, ptr {f.gep('@graphc_block', 16, 'i8')} release, align 4")
-
-
-def _store_memory(f: FunctionBuilder, plan: Plan, buffers: str, memory: str, arena: Operand) -> None:
-    f.emit(f"store ptr {memory}, ptr {f.gep(buffers, len(plan.buffers), 'ptr')}")
-    f.emit(f"store ptr {f.gep(memory, arena, 'i8')}, ptr {f.gep(buffers, len(plan.buffers) + 1, 'ptr')}")
+    f.emit(f"call void @graphc_give(ptr {memory})")
 
 
 @contextmanager

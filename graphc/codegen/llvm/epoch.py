@@ -4,21 +4,24 @@
 
 For each step: gather the rows that the index array names into the input buffers, run the plan on them, add every
 result times the number of rows to its total. Returns the number of steps done, which is at least one: it stops
-early when the time is over, the stop flag is set, or one of the last `checked` results is 0. The request is an array
-of 64-bit fields, in the order of `EPOCH_FIELDS`.
+early when the time is over, the stop flag is set, or one of the last `checked` results is 0. Without memory for the
+program's temporaries and the rows it returns 0. The request is an array of 64-bit fields, in the order of
+`EPOCH_FIELDS`.
 """
 
 from __future__ import annotations
 
+from graphc.codegen.llvm.block import LINE, arena_bytes, store_memory, whole_lines
 from graphc.codegen.llvm.builder import FunctionBuilder, FunctionText
 from graphc.codegen.llvm.clock import read_clock
 from graphc.codegen.llvm.entry import state_access
+from graphc.codegen.llvm.sizes import load_sizes
 from graphc.loopir import EPOCH_FIELDS, Plan, has_epoch
 
 _SCALARS = {"float32": "float", "float64": "double"}
 
 
-def emit_epoch(plan: Plan, checked: int = 0) -> list[FunctionText]:
+def emit_epoch(plan: Plan, scratch_bytes: int, checked: int = 0) -> list[FunctionText]:
     """Return `graphc_epoch` and what it calls; nothing where a result is not a float scalar."""
     if not has_epoch(plan):
         return []
@@ -26,10 +29,11 @@ def emit_epoch(plan: Plan, checked: int = 0) -> list[FunctionText]:
     field = {name: f.value(f"load i64, ptr {f.gep('%request', i, 'i64')}") for i, name in enumerate(EPOCH_FIELDS)}
     address = {
         name: f.value(f"inttoptr i64 {field[name]} to ptr")
-        for name in ("rows", "row_bytes", "gathered", "index", "buffers", "sizes", "is_batch", "totals", "stop")
+        for name in ("rows", "row_bytes", "index", "buffers", "sizes", "is_batch", "totals", "stop")
     }
     threads = f.value(f"trunc i64 {field['threads']} to i32")
     clock = f.value("alloca [2 x i64], align 16")
+    memory, gathered = _take_memory(f, plan, scratch_bytes, address, field)
     deadline = f.add(read_clock(f, clock), field["nanoseconds"])
     steps, finished = f.label("steps"), f.label("finished")
     before = f.block
@@ -49,8 +53,7 @@ def emit_epoch(plan: Plan, checked: int = 0) -> list[FunctionText]:
         size = f.value(f"load i64, ptr {f.gep(address['row_bytes'], position, 'i64')}")
         with f.when(f.compare("ne", size, 0)):
             source = f.value(f"load ptr, ptr {f.gep(address['rows'], position, 'i64')}")
-            target = f.value(f"load ptr, ptr {f.gep(address['gathered'], position, 'i64')}")
-            arguments = f"ptr {source}, ptr {target}, ptr {first_index}, i64 {rows}, i64 {size}"
+            arguments = f"ptr {source}, ptr {gathered[position]}, ptr {first_index}, i64 {rows}, i64 {size}"
             chosen = f.value(f"call ptr @graphc_gather({arguments})")
             f.emit(f"store ptr {chosen}, ptr {f.gep(address['buffers'], names.index(argument.buffer), 'ptr')}")
     _emit_step(f, plan, address, threads)
@@ -79,7 +82,27 @@ def emit_epoch(plan: Plan, checked: int = 0) -> list[FunctionText]:
     with f.inside(phi):
         f.emit(f"{step} = phi i64 [{field['first']}, %{before}], [{following}, %{latch}]")
     f.begin(finished)
+    f.emit(f"call void @graphc_give(ptr {memory})")
     return [_emit_gather(), f.finish(f"i64 {f.subtract(following, field['first'])}")]
+
+
+def _take_memory(
+    f: FunctionBuilder, plan: Plan, scratch_bytes: int, address: dict[str, str], field: dict[str, str]
+) -> tuple[str, list[str]]:
+    """Find memory for the temporaries and a batch of rows of each argument; return it, and where each rows' are."""
+    arena = arena_bytes(f, plan, load_sizes(f, plan, address["sizes"]))
+    ends = [f.add(arena, f.multiply(field["threads"], scratch_bytes))]
+    batch = f.minimum(field["batch"], field["count"])
+    for position in range(len(plan.arguments)):
+        size = f.value(f"load i64, ptr {f.gep(address['row_bytes'], position, 'i64')}")
+        ends.append(f.add(ends[-1], whole_lines(f, f.multiply(size, batch))))
+    # A line more, so that there is something to find.
+    memory = f.value(f"call ptr @graphc_take(i64 {f.add(ends[-1], LINE)})")
+    with f.when(f.value(f"icmp eq ptr {memory}, null")):
+        f.emit("ret i64 0")
+        f.begin(f.label("unreachable"))
+    store_memory(f, plan, address["buffers"], memory, arena)
+    return memory, [f.gep(memory, start, "i8") for start in ends[:-1]]
 
 
 def _emit_step(f: FunctionBuilder, plan: Plan, address: dict[str, str], threads: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphc.codegen.llvm.block import emit_block
 from graphc.codegen.llvm.builder import FunctionText
 from graphc.codegen.llvm.clock import emit_profile_variable
 from graphc.codegen.llvm.contraction.kernel import contract_scratch_bytes, emit_contract_kernel
@@ -46,8 +47,9 @@ def emit_plan(plan: Plan, target: Target, profiled: bool = False, checked: int =
     steps = plan_steps(plan.steps, names)
     scratch = scratch_bytes(plan, target)
     functions += emit_run(plan, steps, scratch, target, profiled)
+    functions += emit_block()
     functions.append(emit_entry(plan, steps, scratch))
-    functions += emit_epoch(plan, checked)
+    functions += emit_epoch(plan, scratch, checked)
     variables = emit_variables(plan, scratch) + (emit_profile_variable(plan) if profiled else "")
     return assemble_module(functions, variables, target)
 
