@@ -12,7 +12,7 @@ from graphc.graph import Graph, Node
 from graphc.guard import guarded_graph
 from graphc.loopir import Kernel, Plan
 from graphc.observe.programs import ROWS, sizes_of
-from graphc.runtime import Executable, Profile
+from graphc.runtime import Executable, Profile, describe_layouts
 from graphc.viz import KernelTime, RewriteStep, Story
 
 
@@ -34,6 +34,7 @@ def tell_story(
         program.report(),
         sizes_of(program.plan, arrays or (), rows),
         () if profile is None else _times(profile),
+        _layouts(program.plan),
     )
 
 
@@ -107,6 +108,14 @@ def _readable(assembly: dict[str, str], name: str) -> str:
     lines = assembly.get(name, "").splitlines()
     kept = [line for line in lines if not re.match(r"\s*\.(cfi_|p2align|size|type|globl|section)", line)]
     return f"{name}:\n" + "\n".join(line.split("#", 1)[0].rstrip() for line in kept if line.strip())
+
+
+def _layouts(plan: Plan) -> tuple[tuple[str, ...], ...]:
+    """Return for each launch what was decided on layouts."""
+    found: list[list[str]] = [[] for _ in plan.launches]
+    for layout in describe_layouts(plan):
+        found[layout.launch].append(str(layout))
+    return tuple(map(tuple, found))
 
 
 def _times(profile: Profile) -> tuple[KernelTime, ...]:

@@ -6,6 +6,7 @@ from graphc.runtime.collection import collect, collected
 from graphc.runtime.cpu import CpuDevice, Host, cpu
 from graphc.runtime.cuda import CudaDevice, KernelResources, Nvrtc, resources
 from graphc.runtime.executor import Executable, Instruments, Translation
+from graphc.runtime.layouts import LayoutReport, describe_layouts
 from graphc.runtime.load import load_plan, load_program
 from graphc.runtime.peak import Peak, measure_peak
 from graphc.runtime.profile import KernelProfile, Profile, shares
@@ -18,8 +19,8 @@ from graphc.runtime.table import Column, table_text
 
 __all__ = [
     "Accelerator", "AnyDevice", "CodeReport", "Column", "CpuDevice", "CudaDevice", "Device", "Executable", "Host",
-    "Identity", "Instruments", "KernelProfile", "KernelResources", "LoadedCode", "Nvrtc", "Peak", "Profile",
-    "ProgramReport", "Stage", "Translation", "cache_directory", "collect", "collected", "cpu", "current_device",
-    "describe_program", "device", "find_device", "load_plan", "load_program", "measure_peak", "resources", "set_device",
-    "set_threads", "shares", "source_digest", "table_text", "threads",
+    "Identity", "Instruments", "KernelProfile", "KernelResources", "LayoutReport", "LoadedCode", "Nvrtc", "Peak",
+    "Profile", "ProgramReport", "Stage", "Translation", "cache_directory", "collect", "collected", "cpu",
+    "current_device", "describe_layouts", "describe_program", "device", "find_device", "load_plan", "load_program",
+    "measure_peak", "resources", "set_device", "set_threads", "shares", "source_digest", "table_text", "threads",
 ]  # fmt: skip

@@ -204,7 +204,8 @@ class Executable:
         """
         if form not in REPORT_FORMS:
             raise ExecutionError(f"a report has the forms {', '.join(REPORT_FORMS)}; got {form!r}")
-        return REPORT_FORMS[form](describe_program(self.name, self.plan, self.code, self.reports))
+        transposes = _transposes(self.built), _transposes(self.graph)
+        return REPORT_FORMS[form](describe_program(self.name, self.plan, self.code, self.reports, transposes))
 
     def profile(self, *arrays: Any, seconds: float = 1.0) -> Profile:
         """Run on these arrays for about so many seconds and return where the time goes.
@@ -252,3 +253,8 @@ class Executable:
     def __repr__(self) -> str:
         arguments = ", ".join(argument.name for argument in self.interface.arguments)
         return f"<Executable {self.name}({arguments}): {len(self.interface.results)} results>"
+
+
+def _transposes(graph: Any) -> int:
+    """Return how many transposes a graph has; none where there is no graph."""
+    return 0 if graph is None else sum(n.op.name == "transpose" for n in graph.nodes)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from graphc.loopir import ContractKernel, Plan, count_operations
+from graphc.runtime.layouts import LayoutReport, describe_layouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ class KernelReport:
 class ProgramReport:
     """A program.
 
-    `arena` is the peak of temporary bytes. `moved` are the ops that only move data into another order, each with the
-    launch that does it and the bytes that this reads and writes.
+    `arena` is the peak of temporary bytes. `layouts` are the decisions on the order of arrays in memory. `transposes`
+    are how many there were as built, and after the passes.
     """
 
     name: str
@@ -72,12 +73,19 @@ class ProgramReport:
     buffers: dict[str, int]
     arena: str
     operations: str
-    moved: tuple[str, ...]
+    layouts: tuple[LayoutReport, ...]
+    transposes: tuple[int, int]
     code: CodeReport
     stages: tuple[Stage, ...]
 
 
-def describe_program(name: str, plan: Plan, code: CodeReport, reports: Sequence[StageRecord]) -> ProgramReport:
+def describe_program(
+    name: str,
+    plan: Plan,
+    code: CodeReport,
+    reports: Sequence[StageRecord],
+    transposes: tuple[int, int] = (0, 0),
+) -> ProgramReport:
     """Return the report of a program; `reports` are the records of the stages before its code."""
     kernels = []
     for position, launch in enumerate(plan.launches):
@@ -90,15 +98,10 @@ def describe_program(name: str, plan: Plan, code: CodeReport, reports: Sequence[
             )
         )  # fmt: skip
     total = sum((count_operations(launch.kernel) for launch in plan.launches), start=0)
-    moved = tuple(
-        f"{o}: launch {position}, {launch.bytes} bytes"
-        for position, launch in enumerate(plan.launches)
-        for o in launch.origin
-        if o.op in ("transpose", "copy")
-    )
     return ProgramReport(
         name, tuple(kernels), len({launch.kernel for launch in plan.launches}),
-        dict(sorted(Counter(b.role for b in plan.buffers).items())), str(plan.arena), str(total), moved, code,
+        dict(sorted(Counter(b.role for b in plan.buffers).items())), str(plan.arena), str(total),
+        describe_layouts(plan), transposes, code,
         tuple(Stage(record.name, record.milliseconds) for record in reports),
     )  # fmt: skip
 
@@ -111,7 +114,7 @@ def report_text(report: ProgramReport) -> str:
         "buffers: " + ", ".join(f"{count} {role}" for role, count in report.buffers.items()),
         f"arena: {report.arena} bytes",
         f"floating-point operations: {report.operations}",
-        *(f"only moved: {what}" for what in report.moved),
+        _layout_text(report),
         f"code: {code.code_bytes} bytes, "
         + ("from the cache" if code.cached else f"LLVM {code.compile_ms:.1f} ms")
         + f", loading {code.load_ms:.1f} ms",
@@ -122,8 +125,21 @@ def report_text(report: ProgramReport) -> str:
         lines.append(f"[{k.position}] {k.label} ({k.kind}{wait})")
         lines.append(f"     work {k.work}, bytes {k.bytes}, operations {k.operations}")
         lines += [f"     {origin}" for origin in k.origin]
+        lines += [f"     layout: {layout}" for layout in report.layouts if layout.launch == k.position]
         lines += [f"     not fused: {reason}" for reason in k.unfused]
     return "\n".join(lines)
+
+
+def _layout_text(report: ProgramReport) -> str:
+    """Return in a line what became of transposes, and what moving data costs."""
+    built, left = report.transposes
+    moved = [layout for layout in report.layouts if layout.bytes != "0"]
+    own = sum(layout.array.startswith("transpose ") for layout in moved)
+    parts = [f"{built} transposes as built, {left} after the passes: {own} moved in memory, {left - own} read in place"]
+    for when, chosen in (("once", [m for m in moved if m.kept]), ("a call", [m for m in moved if not m.kept])):
+        if chosen:
+            parts.append(f"{len(chosen)} arrays moved {when} ({' + '.join(m.bytes for m in chosen)} bytes)")
+    return "layouts: " + ", ".join(parts)
 
 
 def report_json(report: ProgramReport) -> str:
@@ -139,9 +155,12 @@ def report_rich(report: ProgramReport) -> Any:
     stages = Table("stage", "ms", title=f"{report.name}: compilation")
     for stage in [*report.stages, Stage("LLVM", report.code.compile_ms), Stage("loading", report.code.load_ms)]:
         stages.add_row(stage.name, f"{stage.milliseconds:.2f}")
-    kernels = Table("#", "kernel", "operations", "bytes", "from", "not fused", title=f"arena {report.arena} bytes")
+    columns = ("#", "kernel", "operations", "bytes", "from", "layouts", "not fused")
+    kernels = Table(*columns, title=f"arena {report.arena} bytes; {_layout_text(report)}")
     for k in report.kernels:
-        kernels.add_row(str(k.position), k.label, k.operations, k.bytes, "\n".join(k.origin), "\n".join(k.unfused))
+        layouts = [str(layout) for layout in report.layouts if layout.launch == k.position]
+        texts = map("\n".join, (k.origin, layouts, k.unfused))
+        kernels.add_row(str(k.position), k.label, k.operations, k.bytes, *texts)
     return Group(stages, kernels)
 
 

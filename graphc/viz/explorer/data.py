@@ -180,6 +180,7 @@ class StoryData:
                 "code": chunks[launch.kernel],
                 "nodes": [self._add(n) for n in members if not is_inline(n)],
                 "results": [self._add(o.node) for o in launch.origin if o.node is not None],
+                "layouts": list(map(self._texts.shortened, story.layouts[position])) if story.layouts else [],
                 "unfused": list(map(self._texts.shortened, launch.unfused)),
                 "operations": self._texts.shortened(str(count_operations(launch.kernel))),
                 "bytes": self._texts.shortened(str(launch.bytes)),

@@ -38,7 +38,8 @@ class KernelTime:
 class Story:
     """One program. The first of `steps` is the graph as it was built.
 
-    `members` are for each launch of the plan the nodes it computes, those written out in place too; `code` are for each
+    `members` are for each launch of the plan the nodes it computes, those written out in place too, `layouts` what was
+    decided on the order of the arrays it makes and reads; `code` are for each
     kernel the texts that became of it, by kind: llvm, assembly, cuda. `times` is empty
     where the program was not run; `sizes` are the run-time sizes that the memory is drawn for.
     """
@@ -51,3 +52,4 @@ class Story:
     report: str
     sizes: Mapping[Symbol, int]
     times: tuple[KernelTime, ...] = ()
+    layouts: tuple[tuple[str, ...], ...] = ()

@@ -246,9 +246,10 @@ def test_images_are_turned_at_the_edges_alone_and_the_report_tells_what_that_cos
     x = layers.MaxPooling2D(2, **options)(layers.SeparableConv2D(6, 3, **options)(x))
     x = layers.Add()([x, layers.Conv2D(6, 1, **options)(x)])
     report = K.function([source], [layers.Conv2D(5, 2, **options)(x)]).executable().report()
-    turns = [line for line in report.splitlines() if line.startswith("only moved: transpose")]
+    turns = [line for line in report.splitlines() if line.startswith("     layout: transpose ")]
     assert len(turns) == 1
-    assert re.search(r"float32\[.*, 5, 6, 7\]  layer 'conv2d_\d+', .*: launch \d+, 1680\*.* bytes$", turns[0])
+    assert re.search(r"float32\[.*, 5, 6, 7\]: moved, 1680\*.* bytes a call: the caller or a state wants it", turns[0])
+    assert "after the passes: 1 moved in memory" in report
 
 
 def test_every_layer_has_a_contract() -> None:

@@ -148,7 +148,7 @@ class Details {
       ["reads", escapeText(kernel.reads.join(", "))], ["writes", escapeText(kernel.writes.join(", "))],
       ["time", time ? `${nanoseconds(time[0])}, ${(100 * time[0] / program.total).toFixed(1)} % of the whole` : ""],
       ["speed", time && time[0] ? `${(time[2] / time[0]).toFixed(1)} GFLOP/s, ${(time[3] / time[0]).toFixed(1)} GB/s, ${Math.round(100 * time[4])} % of the roofline` : ""],
-    ]) + this.list("computes", kernel.nodes.map((id) => this.link(id))) + this.list("not fused, because", kernel.unfused.map(escapeText)) +
+    ]) + this.list("computes", kernel.nodes.map((id) => this.link(id))) + this.list("layouts", kernel.layouts.map(escapeText)) + this.list("not fused, because", kernel.unfused.map(escapeText)) +
       `<div class="tabs">${tabs.map((kind) => `<button data-tab="${kind}" aria-pressed="${kind === tab}">${CODE_KINDS[kind]}</button>`).join("")}</div>` +
       `<pre class="code" id="code">${escapeText(code[tab])}</pre>` + sources.slice(0, 3).map((source) => this.sourceOf(source)).join("");
   }
