@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -81,6 +82,20 @@ def test_a_script_runs_as_main_beside_its_folder(tmp_path: Path) -> None:
     )
     done = call("run", script, "--epochs", "3", "-o", "x", cwd=tmp_path.parent)
     assert done.stdout == f"__main__ {script} ['--epochs', '3', '-o', 'x'] 42\n"
+
+
+def test_numpys_old_names_of_pythons_types_are_back(tmp_path: Path) -> None:
+    text = "import numpy as np\nprint(np.float is float, np.int is int, np.object is object, np.dtype(np.bool))"
+    assert call("run", write(tmp_path, "script.py", text)).stdout == "True True True bool\n"
+
+
+@pytest.mark.parametrize("module", ["theano.tensor", "tensorflow"])
+def test_a_script_that_imports_another_backend_is_told_what_to_do(tmp_path: Path, module: str) -> None:
+    if importlib.util.find_spec(module.partition(".")[0]):
+        pytest.skip(f"{module} is installed")
+    done = call("run", write(tmp_path, "script.py", f"try:\n    import {module}\nexcept ImportError:\n    raise"))
+    assert done.returncode == 1
+    assert "graphc run gives scripts `keras`, not" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

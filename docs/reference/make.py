@@ -25,13 +25,13 @@ API: dict[str, dict[str, list[str]]] = json.loads((FOLDER / "keras_2_2_4.json").
 # What differs although the arguments are the same, and why a name is missing: "module.name" -> sentence.
 NOTES = {
     "applications.*": '`weights="imagenet"` needs the file of weights in Keras\'s cache folder, or downloads it.',
-    "backend.get_session": "there are no sessions: functions are compiled programs.",
-    "backend.set_session": "there are no sessions: functions are compiled programs.",
+    "backend.get_session": "the session has `run(fetches, feed_dict)`, over compiled programs.",
+    "backend.set_session": "has no effect: a session configures TensorFlow.",
     "callbacks.CallbackList": "`queue_length` has no effect.",
     "callbacks.RemoteMonitor": "needs the package requests.",
     "callbacks.TensorBoard": "needs the package tensorboardX; the events are those of TensorBoard.",
     "layers.Lambda": "a function stored in a file is never run: `custom_objects` gives it, by the layer's name.",
-    "optimizers.TFOptimizer": "it wraps optimizers of TensorFlow.",
+    "optimizers.TFOptimizer": "raises an error that names the equal in Keras.",
     "utils.multi_gpu_model": "works without GPUs: the replicas are parts of one program on one device.",
     "utils.plot_model": "draws SVG and DOT without Graphviz; other formats need a program that converts SVG.",
     "models.load_model": "runs no code from files; see [model files](../saving.md).",
@@ -184,7 +184,7 @@ def keras_page() -> str:
         "- Arguments and names of Keras 1 are taken, with the warnings of Keras 2.2.4.\n"
         "- Convolutional layers take arguments from `activation` on by name, as Keras 2.2.4 asks of most of them.\n"
         "- Random numbers are of another generator: seeds make a script reproducible, not equal to another backend.\n"
-        "- There is no session and no eager mode: `K.function` and the models compile programs.\n"
+        "- There is no TensorFlow below and no eager mode: `K.function` and the models compile programs.\n"
         "- Errors are the ones Keras raises, with the layer and your line in the message.\n",
     ]
     for module, names in API.items():

@@ -13,7 +13,13 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+import numpy as np
+
 _INTERRUPTED = 130
+# Other compilers of old scripts: they are not here, and their functions cannot work on graphc's tensors.
+_OTHER_BACKENDS = ("tensorflow", "theano", "cntk")
+# Names that NumPy had for Python's types until 1.24.
+_NUMPY_ALIASES = {"bool": bool, "complex": complex, "float": float, "int": int, "object": object, "str": str}
 _COMMAND_LINE = os.path.dirname(__file__) + os.sep
 
 
@@ -48,6 +54,13 @@ def install_keras() -> None:
         sys.meta_path.insert(0, KerasFinder())
 
 
+def restore_numpy_names() -> None:
+    """Give NumPy the names of Python's types back that old scripts use (`np.float`), where it has dropped them."""
+    for name, python_type in _NUMPY_ALIASES.items():
+        if name not in vars(np):
+            setattr(np, name, python_type)
+
+
 def run(script: str, arguments: Sequence[str]) -> int:
     """Run a script as `python script arguments...` would and return its exit status.
 
@@ -77,7 +90,16 @@ def run(script: str, arguments: Sequence[str]) -> int:
 
 
 def show_error(error: BaseException) -> None:
-    """Print an error as python does, without the frames of the command line that lead to the user's code."""
+    """Print an error as python does, without the frames of the command line that lead to the user's code.
+
+    A script that imports another compiler is told what to do.
+    """
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing is not None and missing.partition(".")[0] in _OTHER_BACKENDS:
+        error.add_note(
+            f"graphc run gives scripts `keras`, not {missing}. Lines that only configure {missing} (sessions, GPU "
+            "memory, seeds) can go; what computes with tensors has its equal in keras.backend."
+        )
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_COMMAND_LINE):
         frames = frames.tb_next
@@ -90,8 +112,9 @@ def compile_script(path: Path) -> CodeType:
 
 
 def prepare(path: Path) -> None:
-    """Install `keras` and put the script's folder first on the module path, where python puts it."""
+    """Install `keras` and NumPy's old names, and put the script's folder first on the module path, as python does."""
     install_keras()
+    restore_numpy_names()
     folder = os.path.dirname(os.path.realpath(path))
     if sys.flags.safe_path:
         sys.path.insert(0, folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -238,5 +240,13 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
 
 
 def get(identifier: Any) -> Any:
-    """Return the initializer that a config, a name or a callable stands for. Raises ValueError for others."""
-    return object_of(identifier, deserialize, "initializer")
+    """Return the initializer that a config, a name or a callable stands for. Raises ValueError for others.
+
+    A function that asks for a `name` beside the shape, as those of Keras 1 may, is given None.
+    """
+    found = object_of(identifier, deserialize, "initializer")
+    if not inspect.isfunction(found):
+        return found
+    name = inspect.signature(found).parameters.get("name")
+    is_needed = name is not None and name.default is name.empty
+    return functools.wraps(found)(functools.partial(found, name=None)) if is_needed else found

@@ -78,7 +78,7 @@ def test_keras_1_order_of_arguments() -> None:
     new, old = optimizers.SGD(lr=0.1), optimizers.SGD(lr=0.1)
     assert len(old.get_updates(params, {}, loss)) == len(new.get_updates(loss, params))
     assert len(old.get_updates(params, {}, loss=loss)) == len(new.updates)
-    with pytest.raises(TypeError, match="loss"):
+    with pytest.raises(TypeError, match="params"):
         new.get_updates(loss)
 
 

@@ -186,6 +186,7 @@ from graphc.keras.backend.shape import (
     tile,
 )
 from graphc.keras.backend.tensor import Tensor, Variable
+from graphc.keras.backend.tf_session import Session, get_session, set_session
 from graphc.keras.backend.variables import (
     batch_get_value,
     batch_set_value,
@@ -222,7 +223,7 @@ from graphc.keras.backend.variables import (
 )
 
 __all__ = [
-    "Function", "Tensor", "Variable", "abs", "absolute", "add", "all", "any", "arange", "arccos", "arcsin",
+    "Function", "Session", "Tensor", "Variable", "abs", "absolute", "add", "all", "any", "arange", "arccos", "arcsin",
     "arctan", "arctan2", "argmax", "argmin", "backend", "batch_dot", "batch_flatten", "batch_get_value",
     "batch_normalization", "batch_set_value", "bias_add", "binary_crossentropy", "bitwise_and", "bitwise_not",
     "bitwise_or", "bitwise_xor", "broadcast_to", "cast", "cast_to_floatx", "categorical_crossentropy", "ceil",
@@ -230,7 +231,7 @@ __all__ = [
     "conv3d_transpose", "cos", "cosh", "count_params", "ctc_batch_cost", "ctc_decode", "ctc_label_dense_to_sparse",
     "cumprod", "cumsum", "depthwise_conv2d", "divide", "dot", "dropout", "dtype", "elu", "epsilon", "equal", "erf",
     "erfinv", "eval", "exp", "expand_dims", "expm1", "eye", "flatten", "flip", "floatx", "floor", "floor_divide",
-    "foldl", "foldr", "full", "full_like", "function", "gather", "gelu", "get_uid", "get_value",
+    "foldl", "foldr", "full", "full_like", "function", "gather", "gelu", "get_session", "get_uid", "get_value",
     "get_variable_shape", "gradients", "greater", "greater_equal", "hard_sigmoid", "identity", "image_data_format",
     "image_dim_ordering", "in_test_phase", "in_top_k", "in_train_phase", "int_shape", "is_keras_tensor",
     "is_placeholder", "is_sparse", "is_tensor", "is_variable", "isfinite", "isinf", "isnan", "l2_normalize",
@@ -244,7 +245,8 @@ __all__ = [
     "random_uniform_variable", "reciprocal", "relu", "remainder", "repeat", "repeat_elements", "reset_uids",
     "reshape", "resize_images", "resize_volumes", "reverse", "right_shift", "rint", "rnn", "round", "rsqrt",
     "scatter_add", "selu", "separable_conv1d", "separable_conv2d", "set_epsilon", "set_floatx",
-    "set_image_data_format", "set_image_dim_ordering", "set_learning_phase", "set_value", "shape", "sigmoid",
+    "set_image_data_format", "set_image_dim_ordering", "set_learning_phase", "set_session", "set_value", "shape",
+    "sigmoid",
     "sign", "sin", "sinh", "slice", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy",
     "spatial_2d_padding", "spatial_3d_padding", "split", "sqrt", "square", "squeeze", "stack", "std",
     "stop_gradient", "subtract", "sum", "swapaxes", "swish", "switch", "take_along_axis", "tan", "tanh",

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import ShapeError
+from graphc.keras.settings_file import read_settings
 from graphc.keras.utils.location import located
 
-_settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+_settings = read_settings()
 
 
 def epsilon() -> float:

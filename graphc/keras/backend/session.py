@@ -16,6 +16,8 @@ from graphc.keras.backend.tensor import Tensor
 _uids: defaultdict[str, int] = defaultdict(int)
 _scopes: list[str] = []
 _session: dict[str, Any] = {"phase": None}
+# What `tf_session` has compiled, by what was fetched, updated and fed.
+programs: dict[tuple[Any, ...], Any] = {}
 
 
 def backend() -> str:
@@ -35,8 +37,9 @@ def reset_uids() -> None:
 
 
 def clear_session() -> None:
-    """Forget unique names and the learning phase, so that the next model is named as the first one was."""
+    """Forget unique names, the learning phase and the session's programs: the next model is named as the first was."""
     reset_uids()
+    programs.clear()
     _session["phase"] = None
 
 

@@ -6,6 +6,7 @@ attributes on them (`_keras_history`), hence a wrapper object for each result of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -207,8 +208,11 @@ class Tensor:
 class Variable(Tensor):
     """A tensor with a value of its own that lives between calls: `state` holds it.
 
-    `constraint`, where set, is applied to the new value when an optimizer updates the variable.
+    `constraint`, where set, is applied to the new value when an optimizer updates the variable; `draw`, set for the
+    weights of layers, returns a first value again.
     """
+
+    draw: Callable[[], Any] | None = None
 
     def __init__(self, state: State, name: str, constraint: Any = None) -> None:
         super().__init__(state.node, name)
@@ -222,6 +226,30 @@ class Variable(Tensor):
     def set_value(self, value: Any) -> None:
         """Replace the value. Raises ShapeError where the shape differs, and then changes nothing."""
         self.state.set_value(value)
+
+    @property
+    def initializer(self) -> Initialization:
+        """What gives the variable a first value again: for weights of layers only."""
+        if self.draw is None:
+            raise AttributeError(f"{self!r} was made from a value, which is not kept: it has no initializer")
+        return Initialization(self, self.draw)
+
+
+class Initialization:
+    """How a weight got its first value: `run()` gives it one again, another one where it is random."""
+
+    def __init__(self, variable: Variable, draw: Callable[[], Any]) -> None:
+        self.variable = variable
+        self.draw = draw
+
+    def run(self, feed_dict: Any = None, session: Any = None) -> None:
+        """Set the variable to a first value; the arguments are TensorFlow's, and have no effect."""
+        self.variable.set_value(value_of(self.draw()))
+
+
+def value_of(x: Any) -> Any:
+    """Return the value of a tensor, computed here and now; what is no tensor is its own value."""
+    return graph.evaluate_node(as_node(x)) if isinstance(x, (Tensor, Node)) else x
 
 
 def _index(key: Any) -> Any:

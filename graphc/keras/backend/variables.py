@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import graphc
 from graphc import dtypes, graph, ops
 from graphc.errors import GraphError
-from graphc.graph import CONSTANT, PLACEHOLDER, Node, State
+from graphc.graph import CONSTANT, PLACEHOLDER, State
 from graphc.keras.backend.common import floatx
 from graphc.keras.backend.function import function
 from graphc.keras.backend.session import get_uid, scoped_name
 from graphc.keras.backend.shape import as_dims
-from graphc.keras.backend.tensor import Tensor, Variable, as_node, static_shape
+from graphc.keras.backend.tensor import Tensor, Variable, as_node, static_shape, value_of
 
-Update = tuple[Variable, Tensor]
+
+class Update(NamedTuple):
+    """A variable and its new value."""
+
+    variable: Variable
+    value: Tensor
 
 
 def variable(value: Any, dtype: str | None = None, name: str | None = None, constraint: Any = None) -> Variable:
@@ -26,8 +31,7 @@ def variable(value: Any, dtype: str | None = None, name: str | None = None, cons
 
     A tensor is computed once, here. `dtype` is `floatx()` unless given.
     """
-    if isinstance(value, (Tensor, Node)):
-        value = graph.evaluate_node(as_node(value))
+    value = value_of(value)
     full_name = scoped_name(name, "Variable")
     dense = value.toarray() if hasattr(value, "tocoo") else value
     made = Variable(State(dense, full_name.removesuffix(":0"), dtype or floatx()), full_name, constraint)
@@ -221,19 +225,19 @@ def eval(x: Any) -> np.ndarray[Any, Any]:
 
 def update(x: Variable, new_x: Any) -> Update:
     """Return the update that sets `x` to `new_x`."""
-    return x, Tensor(as_node(new_x, x.node))
+    return Update(x, Tensor(as_node(new_x, x.node)))
 
 
 def update_add(x: Variable, increment: Any) -> Update:
     """Return the update that adds `increment` to `x`."""
-    return x, x + increment
+    return Update(x, x + increment)
 
 
 def update_sub(x: Variable, decrement: Any) -> Update:
     """Return the update that subtracts `decrement` from `x`."""
-    return x, x - decrement
+    return Update(x, x - decrement)
 
 
 def moving_average_update(x: Variable, value: Any, momentum: float) -> Update:
     """Return the update `x <- x * momentum + value * (1 - momentum)`."""
-    return x, x * momentum + value * (1.0 - momentum)
+    return Update(x, x * momentum + value * (1.0 - momentum))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from abc import ABCMeta
@@ -141,8 +142,9 @@ class Layer(NodeAccess, metaclass=LayerClass):
     ) -> Any:
         """Make a weight of this layer, add its penalty to the losses, and return the variable."""
         allowance.spend_weights(shape, name)
-        initial = initializers.get(initializer)(tuple(shape))
-        weight = K.variable(initial, dtype=dtype or K.floatx(), name=name, constraint=constraint)
+        draw = functools.partial(initializers.get(initializer), tuple(shape))
+        weight = K.variable(draw(), dtype=dtype or K.floatx(), name=name, constraint=constraint)
+        weight.draw = draw
         if regularizer is not None:
             self.add_loss(regularizer(weight))
         (self._trainable_weights if trainable else self._non_trainable_weights).append(weight)

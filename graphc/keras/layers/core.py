@@ -1,5 +1,6 @@
 """Keras's module path of the core layers, those that Keras 1 kept here included."""
 
+from graphc.keras.engine.base_layer import InputSpec, Layer
 from graphc.keras.layers.activation import Activation, ActivityRegularization
 from graphc.keras.layers.dense import Dense
 from graphc.keras.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
@@ -15,7 +16,9 @@ __all__ = [
     "Dropout",
     "Flatten",
     "Highway",
+    "InputSpec",
     "Lambda",
+    "Layer",
     "Masking",
     "MaxoutDense",
     "Merge",

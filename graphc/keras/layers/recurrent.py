@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphc.keras import regularizers
-from graphc.keras.engine.base_layer import BASE_ARGUMENTS
+from graphc.keras.engine.base_layer import BASE_ARGUMENTS, InputSpec, Layer
 from graphc.keras.engine.constructor import constructor_parameters
 from graphc.keras.layers.rnn import RNN
 from graphc.keras.layers.rnn_cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
 from graphc.keras.layers.stacked_cells import StackedRNNCells
 from graphc.keras.legacy.recurrent import legacy_recurrent_support
 
-__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell", "StackedRNNCells"]
+__all__ = [
+    "GRU", "LSTM", "RNN", "GRUCell", "InputSpec", "LSTMCell", "Layer", "SimpleRNN", "SimpleRNNCell", "StackedRNNCells",
+]  # fmt: skip
 
 
 class RNNOfCell(RNN):

@@ -4,10 +4,52 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.keras.legacy.recurrent import legacy_convlstm2d_support, legacy_recurrent_support
 from graphc.keras.legacy.renaming import Rewritten, generate_legacy_interface, raise_duplicate_arg_error
+from graphc.keras.legacy.spatial import (
+    legacy_conv1d_support,
+    legacy_conv2d_support,
+    legacy_conv3d_support,
+    legacy_croppingNd_support,
+    legacy_deconv2d_support,
+    legacy_global_pooling_support,
+    legacy_pooling1d_support,
+    legacy_poolingNd_support,
+    legacy_separable_conv2d_support,
+    legacy_upsampling1d_support,
+    legacy_upsamplingNd_support,
+    legacy_zeropadding2d_support,
+    legacy_zeropadding3d_support,
+)
 from graphc.keras.utils.location import located, warn
 
-__all__ = ["generate_legacy_interface", "raise_duplicate_arg_error"]
+__all__ = [
+    "generate_legacy_interface",
+    "legacy_conv1d_support",
+    "legacy_conv2d_support",
+    "legacy_conv3d_support",
+    "legacy_convlstm2d_support",
+    "legacy_cropping2d_support",
+    "legacy_cropping3d_support",
+    "legacy_deconv2d_support",
+    "legacy_global_pooling_support",
+    "legacy_pooling1d_support",
+    "legacy_pooling2d_support",
+    "legacy_pooling3d_support",
+    "legacy_recurrent_support",
+    "legacy_separable_conv2d_support",
+    "legacy_upsampling1d_support",
+    "legacy_upsampling2d_support",
+    "legacy_upsampling3d_support",
+    "legacy_zeropadding2d_support",
+    "legacy_zeropadding3d_support",
+    "raise_duplicate_arg_error",
+]
+
+# Keras has a name for each number of axes.
+legacy_cropping2d_support = legacy_cropping3d_support = legacy_croppingNd_support
+legacy_pooling2d_support = legacy_pooling3d_support = legacy_poolingNd_support
+legacy_upsampling2d_support = legacy_upsampling3d_support = legacy_upsamplingNd_support
 
 _KERNEL = [
     ("init", "kernel_initializer"),
@@ -108,3 +150,16 @@ legacy_generator_methods_support = generate_legacy_interface(
     _count_steps,
     object_type="method",
 )
+
+
+def _loss_before_parameters(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
+    """Keras 1's order was (params, constraints, loss); constraints now belong to the parameters."""
+    owner, *given = args
+    is_keras_1 = len(given) == 3 or "loss" in kwargs
+    order = ("params", "constraints", "loss") if is_keras_1 else ("loss", "params")
+    named = {**dict(zip(order, given)), **kwargs}
+    named.pop("constraints", None)
+    return (owner,), named, []
+
+
+legacy_get_updates_support = generate_legacy_interface(None, [], _loss_before_parameters)

@@ -8,11 +8,12 @@ from graphc.keras.optimizers.adam import Adam, Adamax, Nadam
 from graphc.keras.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from graphc.keras.optimizers.base import Optimizer, clip_norm
 from graphc.keras.optimizers.sgd import SGD
+from graphc.keras.optimizers.tensorflow import TFOptimizer, is_of_tensorflow
 from graphc.keras.utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 __all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "Adamax", "Nadam", "Optimizer", "RMSprop", "adadelta", "adagrad", "adam",
-    "adamax", "clip_norm", "deserialize", "get", "nadam", "rmsprop", "serialize", "sgd",
+    "SGD", "Adadelta", "Adagrad", "Adam", "Adamax", "Nadam", "Optimizer", "RMSprop", "TFOptimizer", "adadelta",
+    "adagrad", "adam", "adamax", "clip_norm", "deserialize", "get", "nadam", "rmsprop", "serialize", "sgd",
 ]  # fmt: skip
 
 sgd = SGD
@@ -42,11 +43,16 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 
 
 def get(identifier: Any) -> Any:
-    """Return the optimizer that a config, a name or an optimizer stands for. Raises ValueError for others."""
+    """Return the optimizer that a config, a name or an optimizer stands for. Raises ValueError for others.
+
+    Raises TypeError, which names the equal in Keras, for one of TensorFlow.
+    """
     if isinstance(identifier, dict):
         return deserialize(identifier)
     if isinstance(identifier, str):
         return deserialize({"class_name": identifier, "config": {}})
     if isinstance(identifier, Optimizer):
         return identifier
+    if is_of_tensorflow(identifier):
+        return TFOptimizer(identifier)
     raise ValueError(f"Could not interpret optimizer identifier: {identifier!r}")

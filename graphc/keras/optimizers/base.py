@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.keras import backend as K
+from graphc.keras.legacy import interfaces
 
 
 def clip_norm(g: Any, c: float, n: Any) -> Any:
@@ -41,12 +42,13 @@ class Optimizer:
             for name, value in values.items():
                 setattr(self, name, K.variable(value, name=name))
 
-    def get_updates(self, *args: Any, **kwargs: Any) -> list[Any]:
-        """Return the updates of one step: `get_updates(loss, params)`, or Keras 1's (params, constraints, loss).
+    @interfaces.legacy_get_updates_support
+    def get_updates(self, loss: Any, params: Sequence[Any]) -> list[Any]:
+        """Return the updates of one step. Raises ValueError where a parameter has no gradient.
 
-        Raises ValueError where a parameter has no gradient.
+        Keras 1's order of the arguments, (params, constraints, loss), is taken too.
         """
-        loss, params = _loss_and_params(*args, **kwargs)
+        params = list(params)
         grads = self.get_gradients(loss, params)
         self.updates = [K.update_add(self.iterations, 1)]
         self.add_updates(params, grads)
@@ -118,17 +120,6 @@ class Optimizer:
     def from_config(cls, config: dict[str, Any]) -> Optimizer:
         """Return the optimizer of a config."""
         return cls(**config)
-
-
-def _loss_and_params(*args: Any, **kwargs: Any) -> tuple[Any, list[Any]]:
-    """Return (loss, params) from either order of arguments. Raises TypeError for others."""
-    is_keras_1 = len(args) == 3 or "loss" in kwargs
-    order = ("params", "constraints", "loss") if is_keras_1 else ("loss", "params")
-    named = dict(zip(order, args)) | kwargs
-    named.pop("constraints", None)
-    if set(named) != {"loss", "params"}:
-        raise TypeError(f"`get_updates` takes `loss` and `params`, not {', '.join(named) or 'nothing'}")
-    return named["loss"], list(named["params"])
 
 
 def value_of(x: Any) -> float:

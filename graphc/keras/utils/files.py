@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from graphc.errors import GraphcError
+from graphc.keras.settings_file import keras_folder
 from graphc.keras.utils.location import located
 from graphc.keras.utils.progbar import Progbar
 
@@ -34,7 +35,7 @@ def cache_folder(cache_dir: str | Path | None = None) -> Path:
     It is made when it is not there. Where it cannot be written, `.keras` in the folder of temporary files takes its
     place.
     """
-    folder = Path(cache_dir or os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    folder = Path(cache_dir).expanduser() if cache_dir else keras_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
