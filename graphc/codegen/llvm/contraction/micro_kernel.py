@@ -249,18 +249,20 @@ def emit_tile(
     masks: Sequence[str | None],
     masked_steps: int | None = None,
     initial: Sequence[str] | None = None,
+    is_far: bool = False,
 ) -> list[str]:
     """Emit the depth loops of a tile, outermost first, and return its accumulators, row after row, by right operand.
 
     `left` points at (first row, 0), `right` at (0, first column) with columns at distance 1. Masked lanes are not read
     in the last `masked_steps` iterations of the innermost loop (None: in all); before them, any memory may be read
-    there. `initial` are accumulators to go on from; without them they start at zero.
+    there. `initial` are accumulators to go on from; without them they start at zero. `is_far` tells that the left
+    operand may have to be fetched from beyond the second cache.
     """
     start = list(initial or ())
     start += ["zeroinitializer"] * (shape.sums - len(start))
     loops = _merged_loops(depth, left.depth, right.depth)
     state = [left.pointer, right.pointer, *start]
-    asks = _next_rows_follow(shape, left, loops)
+    asks = is_far and _next_rows_follow(shape, left, loops)
     if asks:
         state.append(left.moved(w.builder, w.builder.multiply(left.across, shape.rows)).pointer)
     tile = _Tile(w, shape, left, right, masks, masked_steps, loops, asks)

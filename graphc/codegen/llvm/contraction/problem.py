@@ -73,6 +73,13 @@ class Problem:
             vectors = max(vectors, blocking.stream_rows * across)
         return vectors * target.lanes * itemsize(self.kernel.dtype)
 
+    def is_left_far(self, target: Target) -> bool:
+        """Tell whether the left operand may be more than the second cache keeps; of unknown batches one is counted."""
+        kernel, of_left = self.kernel, symbols(self.kernel.left.offset)
+        batch = [extent for symbol, extent in kernel.batch if symbol in of_left and isinstance(extent, int)]
+        elements = product([*batch, kernel.row[1], *(extent for _, extent in kernel.depth)])
+        return not isinstance(elements, int) or elements * itemsize(kernel.left.dtype) > target.l2 // 2
+
     def scratch_bytes(self, target: Target) -> int:
         """Return the bytes of scratch memory that one thread needs."""
         packed = self.blocking.copied_elements(target.lanes) * itemsize(self.kernel.dtype)

@@ -142,7 +142,8 @@ class TileWriter:
         b = self.builder
         initial = None if place.block is None else self._resume(shape, place.saved, place.block[0])
         left, right, masked = product.left, product.right, self._masked_steps(shape)
-        sums = emit_tile(self.writer, shape, left, right, product.depth, reading, masked, initial)
+        is_far = self.problem.is_left_far(self.target)
+        sums = emit_tile(self.writer, shape, left, right, product.depth, reading, masked, initial, is_far)
         if place.block is None:
             self._finish(sums, shape, place, symbols_of)
             return
