@@ -13,6 +13,8 @@ from graphc.symbolic import Dim
 
 # The parts of a concatenation that one kernel stores.
 MOST_PARTS = 16
+# Elements of a part of a row below which a loop of its own leaves most lanes without one.
+_LEAST_WIDTH = 16
 
 Kind = Literal["loops", "rows", "contract", "structured", "scan"]
 
@@ -107,6 +109,19 @@ class Group:
 def is_assembled(n: Node) -> bool:
     """Tell whether the kernel that computes n stores it part by part: a concatenation of equal parts."""
     return n.op.name == "concatenate" and len({i.shape for i in n.inputs}) == 1 and len(n.inputs) <= MOST_PARTS
+
+
+def is_part_by_part(group: Group) -> bool:
+    """Tell whether the kernel of a group is a concatenation of rows and nothing else, each part with its own loop.
+
+    Where lanes run over parts, each of them asks of all parts which one it is in.
+    """
+    [n, *others] = group.members
+    if others or n.op.name != "concatenate" or is_assembled(n) or n.attrs["axis"] != n.rank - 1:
+        return False
+    widths = [part.shape[-1] for part in n.inputs]
+    fits = all(isinstance(width, int) and width >= _LEAST_WIDTH for width in widths)
+    return fits and len(widths) <= MOST_PARTS and squeezed(n.shape[:-1]) != ()
 
 
 def computed_shape(n: Node) -> tuple[Dim, ...]:

@@ -20,8 +20,8 @@ from graphc.loopir import (
     Store,
 )
 from graphc.schedule.contract import KERNEL_DTYPES, contraction_kernel, describe_contraction, total
-from graphc.schedule.elements import Elements, as_symbol, buffer_name, linear, loads, loop_symbols
-from graphc.schedule.group import Group, folded_dims, label
+from graphc.schedule.elements import Elements, as_symbol, buffer_name, linear, loads, loop_symbols, spread, squeezed
+from graphc.schedule.group import Group, folded_dims, is_part_by_part, label
 from graphc.schedule.rewrite import Loops, Rewriter, collapse, dims_of, share_first
 from graphc.schedule.unroll import unrolled_loops
 from graphc.symbolic import Dim, Value, atoms, substitute, symbols
@@ -52,6 +52,11 @@ def build_kernel(group: Group, elements: Elements, places: Places) -> BuiltKerne
     if group.steps:
         body = unrolled_loops(group, lambda element: _flat_statements(element, elements, places))
         return _named(body, places, label(group))
+    if is_part_by_part(group):
+        n = group.members[0]
+        outer = squeezed(n.shape[:-1])
+        loops = [(as_symbol(s), e) for s, e in zip(loop_symbols(outer, "i"), outer)]
+        return loop_kernel(_part_statements(n, elements, places), loops, [], places, label(group))
     statements = _row_statements(group, elements, places) if group.inner else _flat_statements(group, elements, places)
     return loop_kernel(statements, outer_loops(group), inner_loops(group), places, label(group))
 
@@ -70,12 +75,13 @@ def loop_kernel(statements: Sequence[Statement], outer: Loops, inner: Loops, pla
     """Return the kernel that runs `statements` in the outer loops, merged where memory is walked through as one.
 
     Folds and Fors directly among the statements run over `inner` (merged likewise) when it is not empty; else
-    the last outer loop is the vector loop.
+    the last outer loop is the vector loop, unless there are Fors inside.
     """
+    has_rows = bool(inner) or any(isinstance(s, For) for s in statements)
     used = dims_of(statements)
     outer, outer_replaced = collapse(outer, used)
     inner, inner_replaced = collapse(inner, used)
-    if len(outer) > (1 if inner else 2):
+    if len(outer) > (1 if has_rows else 2):
         outer, shared = share_first(outer)
         outer_replaced = {old: substitute(new, shared) for old, new in outer_replaced.items()} | shared
     rewriter = Rewriter(symbols=outer_replaced | inner_replaced)
@@ -83,7 +89,7 @@ def loop_kernel(statements: Sequence[Statement], outer: Loops, inner: Loops, pla
     if inner:
         body = tuple(_over_row(s, inner) for s in body)
     for depth, (variable, extent) in enumerate(reversed(outer)):
-        vector = depth == 0 and not inner
+        vector = depth == 0 and not has_rows
         body = (For(variable, extent, body, parallel=depth == len(outer) - 1, vector=vector),)
     return _named(body, places, name)
 
@@ -233,6 +239,24 @@ def _contraction_fold(n: Node, group: Group, elements: Elements) -> Fold:
     """Return the plain sum of products, for dtypes that have no contraction kernel."""
     c = describe_contraction(n, group, elements)
     return Fold(_local(n).name, "sum", tuple(c.depth), Call("multiply", (c.left, c.right), n.dtype), n.dtype)
+
+
+def _part_statements(n: Node, elements: Elements, places: Places) -> list[Statement]:
+    """Return a loop for each part of a row of a concatenation."""
+    outer = loop_symbols(squeezed(n.shape[:-1]), "i")
+    statements: list[Statement] = []
+    start: Dim = 0
+    for number, part in enumerate(n.inputs):
+        width = part.shape[-1]
+        [along] = loop_symbols((width,), "r")
+        index = spread(part.shape, (*outer, along))
+        value = Local(f"{_local(n).name}_{number}", n.dtype)
+        offset = linear((*index[:-1], along + start), n.shape)
+        stores = [Store(buffer, offset, value) for buffer in places.written.get(n, ())]
+        body: tuple[Statement, ...] = (Let(value.name, elements.read(part, index)), *stores)
+        statements.append(For(as_symbol(along), width, body, vector=True))
+        start = start + width
+    return statements
 
 
 def _row_statements(group: Group, elements: Elements, places: Places) -> list[Statement]:

@@ -21,6 +21,8 @@ from graphc.symbolic import product
 LEAST, MOST = 1 << 17, 1 << 22
 # Columns of a panel: a few vectors of any processor. No more than a quarter of the lanes may be without a column.
 _NARROWEST, _WIDEST, _LANES = 16, 64, 16
+# The vectors that most tiles are wide, which then read a panel from end to end: that is worth so much of the lanes.
+_OF_A_TILE, _WORTH = 2, 1.05
 _LEAST_FILLED = 0.75
 
 
@@ -54,13 +56,17 @@ def _panel_width(n: Node, known: Collection[Node]) -> int:
     if not isinstance(size, int) or not isinstance(columns, int) or not LEAST <= size <= MOST:
         return 0
     widths = [d for d in range(_NARROWEST, min(_WIDEST, columns // 2) + 1) if columns % d == 0]
-    best = max(widths, key=lambda d: (_filled(d), d), default=_NARROWEST)
+    best = max(widths, key=lambda d: (_filled(d) * (_WORTH if _vectors(d) == _OF_A_TILE else 1), d), default=_NARROWEST)
     return best if best in widths and _filled(best) >= _LEAST_FILLED else 0
 
 
 def _filled(width: int) -> float:
     """Return the part of the lanes of a panel's vectors that are columns."""
-    return width / (-(-width // _LANES) * _LANES)
+    return width / (_vectors(width) * _LANES)
+
+
+def _vectors(width: int) -> int:
+    return -(-width // _LANES)
 
 
 def _has_one_axis_of_columns(n: Node) -> bool:

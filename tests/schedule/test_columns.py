@@ -7,10 +7,14 @@ import pytest
 from graphc import ops
 from graphc.compile import placeholder
 from graphc.graph import Graph, Node
-from graphc.loopir import ContractKernel
+from graphc.loopir import ContractKernel, For, LoopKernel, Statement
 from graphc.schedule import lower_graph
 from graphc.schedule.columns import split_columns
 from tests.schedule.test_lower import check, kernels, normal
+
+
+def count_loops(body: tuple[Statement, ...]) -> int:
+    return sum(1 + count_loops(s.body) for s in body if isinstance(s, For))
 
 
 def gates(z: Node, units: int, parts: int) -> list[Node]:
@@ -91,6 +95,26 @@ def test_a_concatenation_of_equal_parts_is_stored_by_the_kernel_of_its_parts() -
     assert launch.kernel.label == "concatenate"
     plan = check(Graph((x, y), (ops.stack(parts),)), [normal(7, 5), normal(7, 5) + 1])
     assert len(plan.launches) == 1
+
+
+def test_a_concatenation_of_unequal_parts_has_a_loop_for_each_of_them() -> None:
+    widths = 21, 16, 35
+    parts = [placeholder((None, 3, width)) for width in widths]
+    joined = ops.concatenate([ops.tanh(parts[0]), *parts[1:]], axis=2)
+    plan = check(Graph(tuple(parts), (joined,)), [normal(5, 3, width) for width in widths])
+    [launch] = plan.launches
+    assert isinstance(launch.kernel, LoopKernel)
+    [rows] = launch.kernel.body
+    assert isinstance(rows, For) and rows.parallel
+    assert [s.extent for s in rows.body if isinstance(s, For) and s.vector] == list(widths)
+
+
+@pytest.mark.parametrize("widths", [(21, 15), (21, 16, None)])
+def test_narrow_parts_and_parts_of_unknown_width_share_their_lanes(widths: tuple[int | None, ...]) -> None:
+    parts = [placeholder((None, width)) for width in widths]
+    plan = check(Graph(tuple(parts), (ops.concatenate(parts, axis=1),)), [normal(5, width or 19) for width in widths])
+    [launch] = plan.launches
+    assert isinstance(launch.kernel, LoopKernel) and count_loops(launch.kernel.body) <= 2
 
 
 def test_a_concatenation_of_folded_rows_joins_their_kernel() -> None:

@@ -22,7 +22,7 @@ def panels_of(graph: Graph) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("columns", "width"), [(256, 64), (192, 64), (240, 48), (416, 32), (328, 41), (1000, 40), (202, None)]
+    ("columns", "width"), [(256, 32), (192, 32), (240, 48), (416, 32), (328, 41), (1000, 40), (202, None)]
 )
 def test_the_width_of_panels_divides_the_columns_and_fills_vectors(columns: int, width: int | None) -> None:
     x, w = graphc.placeholder((None, 1031)), weights(1031, columns)
@@ -54,7 +54,7 @@ def test_panels_are_kept_and_the_epilogue_stays_in_the_kernel() -> None:
     [kept] = [b for b in plan.buffers if b.role == "kept"]
     assert kept.size == 363 * 384
     [launch] = plan.launches[1:]
-    assert isinstance(launch.kernel, ContractKernel) and launch.kernel.column[1] == 64
+    assert isinstance(launch.kernel, ContractKernel) and launch.kernel.column[1] == 32
 
 
 def test_what_changes_is_small_or_huge_stays_as_it_is() -> None:
