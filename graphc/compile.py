@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from graphc import config, dtypes, runtime, symbolic
+from graphc import config, dtypes, ops, runtime, symbolic
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import (
     PLACEHOLDER,
@@ -33,7 +33,6 @@ from graphc.graph import (
     State,
     TensorType,
     as_node,
-    builder,
     fingerprint,
     fresh_identity,
     inheriting,
@@ -273,7 +272,7 @@ def _fit_update(state: Node, new: Node) -> Node:
         raise ShapeError(
             f"the update of state '{state.attrs['name']}' {state.type} has type {new.type} [{new.provenance}]"
         )
-    return new if new.dtype == state.dtype else builder("cast")(new, state.dtype)
+    return new if new.dtype == state.dtype else ops.cast(new, state.dtype)
 
 
 def _with_default_updates(graph: Graph) -> Graph:

@@ -30,7 +30,7 @@ from graphc.graph.printer import format_graph, format_python
 from graphc.graph.provenance import Provenance, inheriting, layer_scope
 from graphc.graph.provenance import current as current_provenance
 from graphc.graph.recurrence import Recurrence, inner_placeholder, made_of_numbers
-from graphc.graph.state import State, aligned_copy
+from graphc.graph.state import FirstValue, State, aligned_copy
 from graphc.graph.types import (
     TensorType,
     broadcast_dims,
@@ -43,9 +43,9 @@ from graphc.graph.types import (
 from graphc.graph.verify import inferred_type, verify_graph
 
 __all__ = [
-    "CONSTANT", "PLACEHOLDER", "REGISTRY", "STATE", "Fingerprint", "Graph", "Node", "Op", "Provenance", "Recurrence",
-    "State", "TensorType", "aligned_copy", "apply", "as_node", "assumed_equalities", "bind_dims", "body_of",
-    "broadcast_dims", "broadcast_shapes", "builder", "cheapest_to_keep", "constant", "constant_value",
+    "CONSTANT", "PLACEHOLDER", "REGISTRY", "STATE", "Fingerprint", "FirstValue", "Graph", "Node", "Op", "Provenance",
+    "Recurrence", "State", "TensorType", "aligned_copy", "apply", "as_node", "assumed_equalities", "bind_dims",
+    "body_of", "broadcast_dims", "broadcast_shapes", "builder", "cheapest_to_keep", "constant", "constant_value",
     "current_provenance", "dims_of", "evaluate", "evaluate_node", "evaluate_nodes", "families", "family_key",
     "fingerprint", "format_graph", "format_python", "fresh_identity", "inferred_type", "inheriting",
     "inner_placeholder", "is_constant", "joint_bodies", "layer_scope", "locate", "made_of_numbers", "make_node",

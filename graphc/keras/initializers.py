@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphc.keras import backend as K
-from graphc.keras.backend.sampling import draw_seed, sample_normal, sample_truncated_normal, sample_uniform
+from graphc.keras.backend.sampling import Draw, draw_seed
 from graphc.keras.utils.generic_utils import deserialize_keras_object, object_of, serialize_keras_object
 
 # Standard deviation of a unit normal that is cut off at two standard deviations.
@@ -62,46 +62,58 @@ class Constant(Initializer):
         return {"value": self.value}
 
 
-class RandomNormal(Initializer):
+class RandomInitializer(Initializer):
+    """Base of initializers that draw independent numbers, all of one distribution."""
+
+    def draw(self, shape: Sequence[int]) -> Draw:
+        """Return which numbers a weight of this shape starts with; a seed that is not given is drawn here."""
+        raise TypeError(f"{type(self).__name__} does not say what to draw: define `draw(shape)`")
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
+        return self.draw(shape).array(dtype)
+
+
+class RandomNormal(RandomInitializer):
     """Normal numbers."""
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        return sample_normal(shape, self.mean, self.stddev, dtype, draw_seed(self.seed))
+    def draw(self, shape: Sequence[int]) -> Draw:
+        return Draw("normal", tuple(shape), self.stddev, self.mean, draw_seed(self.seed))
 
     def get_config(self) -> dict[str, Any]:
         return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
 
 
-class RandomUniform(Initializer):
+class RandomUniform(RandomInitializer):
     """Uniform numbers in [minval, maxval)."""
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         self.minval, self.maxval, self.seed = minval, maxval, seed
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        return sample_uniform(shape, self.minval, self.maxval, dtype, draw_seed(self.seed))
+    def draw(self, shape: Sequence[int]) -> Draw:
+        span = self.maxval - self.minval
+        return Draw("uniform", tuple(shape), span, self.minval, draw_seed(self.seed))
 
     def get_config(self) -> dict[str, Any]:
         return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
 
 
-class TruncatedNormal(Initializer):
+class TruncatedNormal(RandomInitializer):
     """Normal numbers limited to two standard deviations from the mean."""
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        return sample_truncated_normal(shape, self.mean, self.stddev, dtype, draw_seed(self.seed))
+    def draw(self, shape: Sequence[int]) -> Draw:
+        return Draw("truncated", tuple(shape), self.stddev, self.mean, draw_seed(self.seed))
 
     def get_config(self) -> dict[str, Any]:
         return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
 
 
-class VarianceScaling(Initializer):
+class VarianceScaling(RandomInitializer):
     """Random numbers of variance scale / n, n being fan in, fan out or their mean.
 
     `normal` is cut off at two of its own standard deviations, which are widened so that the variance stays;
@@ -122,15 +134,15 @@ class VarianceScaling(Initializer):
             )
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
+    def draw(self, shape: Sequence[int]) -> Draw:
         fan_in, fan_out = _compute_fans(shape)
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         variance = self.scale / max(1.0, fans[self.mode])
         seed = draw_seed(self.seed)
         if self.distribution == "normal":
-            return sample_truncated_normal(shape, 0.0, math.sqrt(variance) / _TRUNCATED_STD, dtype, seed)
+            return Draw("truncated", tuple(shape), math.sqrt(variance) / _TRUNCATED_STD, 0.0, seed)
         limit = math.sqrt(3.0 * variance)
-        return sample_uniform(shape, -limit, limit, dtype, seed)
+        return Draw("uniform", tuple(shape), 2.0 * limit, -limit, seed)
 
     def get_config(self) -> dict[str, Any]:
         return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
@@ -232,6 +244,14 @@ def _compute_fans(shape: Sequence[int], data_format: str = "channels_last") -> t
 def serialize(initializer: Any) -> Any:
     """Return the config of an initializer, or the name of a function."""
     return serialize_keras_object(initializer)
+
+
+def first_value(initializer: Any, shape: tuple[int, ...]) -> Any:
+    """Return what an initializer starts a weight with; large draws are left to be made when the weight is needed."""
+    if isinstance(initializer, RandomInitializer) and type(initializer).__call__ is RandomInitializer.__call__:
+        draw = initializer.draw(shape)
+        return draw if draw.is_large else draw.array()
+    return initializer(shape)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from graphc.keras import backend as K
-from graphc.keras import initializers
+from graphc.keras import initializers, layers
+from graphc.keras.backend import sampling
 from tests.keras import oracle
 
 _DETERMINISTIC = ("Zeros", "Ones", "Constant", "Identity")
@@ -100,3 +101,63 @@ def test_config_makes_an_equal_initializer() -> None:
 def test_get_refuses_what_is_no_initializer(identifier: object) -> None:
     with pytest.raises(ValueError, match="initializer"):
         initializers.get(identifier)
+
+
+LARGE = (512, 300)
+
+
+def _weight(initializer: object) -> object:
+    return layers.Layer().add_weight("w", LARGE, initializer=initializer)
+
+
+@pytest.mark.parametrize(
+    "initializer",
+    [
+        initializers.RandomNormal(1.0, 2.0, seed=4),
+        initializers.RandomUniform(-1.0, 3.0, seed=4),
+        initializers.TruncatedNormal(1.0, 2.0, seed=4),
+        initializers.VarianceScaling(2.0, "fan_out", seed=4),
+        initializers.VarianceScaling(2.0, "fan_out", "uniform", seed=4),
+        initializers.Orthogonal(seed=4),
+        initializers.Zeros(),
+    ],
+    ids=lambda i: type(i).__name__,
+)
+def test_weights_start_with_what_their_initializer_gives(initializer: initializers.Initializer) -> None:
+    expected = K.get_value(K.variable(initializer(LARGE)))
+    np.testing.assert_array_equal(K.get_value(_weight(initializer)), expected)
+
+
+def test_large_weights_are_drawn_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[sampling.Draw] = []
+    fill = sampling.Draw.fill
+
+    def noted(self: sampling.Draw, storage: np.ndarray) -> None:
+        drawn.append(self)
+        fill(self, storage)
+
+    monkeypatch.setattr(sampling.Draw, "fill", noted)
+    np.random.seed(8)
+    first, second = _weight("glorot_uniform"), _weight("glorot_uniform")
+    K.set_value(first, np.ones(LARGE))
+    assert not drawn
+    late = K.get_value(second)
+    assert len(drawn) == 1
+    # The seeds are drawn when the weights are made.
+    np.random.seed(8)
+    initializers.glorot_uniform()(LARGE)
+    np.testing.assert_array_equal(late, initializers.glorot_uniform()(LARGE))
+
+
+def test_initializers_that_change_what_is_drawn_are_called() -> None:
+    class Halved(initializers.VarianceScaling):
+        def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> np.ndarray:
+            return super().__call__(shape, dtype) / 2
+
+    weight = K.get_value(_weight(Halved(seed=3)))
+    np.testing.assert_array_equal(weight, initializers.VarianceScaling(seed=3)(LARGE) / 2)
+
+
+def test_the_base_of_random_initializers_draws_nothing() -> None:
+    with pytest.raises(TypeError, match="RandomInitializer does not say what to draw"):
+        initializers.RandomInitializer()((3,))

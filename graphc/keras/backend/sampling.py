@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphc import dtypes
+from graphc.graph import FirstValue
 from graphc.keras.backend.common import floatx
 from graphc.keras.backend.sampling_programs import COUNTERS_OF_GROUP, CUT, Distribution, sampling_program
 from graphc.ops import philox
@@ -31,30 +33,52 @@ def draw_seed(seed: int | None, limit: int = 10**7) -> int:
 
 def sample_uniform(shape: Sequence[int], low: float, high: float, dtype: str | None, seed: int) -> Array:
     """Return numbers uniform in [low, high), of 23 random bits."""
-    return _sample("uniform", shape, high - low, low, dtype, seed)
+    return Draw("uniform", tuple(shape), high - low, low, seed).array(dtype)
 
 
 def sample_normal(shape: Sequence[int], mean: float, stddev: float, dtype: str | None, seed: int) -> Array:
     """Return normal numbers, by the method of Box and Muller."""
-    return _sample("normal", shape, stddev, mean, dtype, seed)
+    return Draw("normal", tuple(shape), stddev, mean, seed).array(dtype)
 
 
 def sample_truncated_normal(shape: Sequence[int], mean: float, stddev: float, dtype: str | None, seed: int) -> Array:
     """Return normal numbers, drawn again where they are two standard deviations or more from the mean."""
-    return _sample("truncated", shape, stddev, mean, dtype, seed)
+    return Draw("truncated", tuple(shape), stddev, mean, seed).array(dtype)
 
 
-def _sample(
-    distribution: Distribution, shape: Sequence[int], scale: float, shift: float, dtype: str | None, seed: int
-) -> Array:
-    """Return draw * scale + shift; draws are float32 (groups, 4), and group i is for the elements from 4 i."""
-    size = math.prod(shape)
-    if size < LEAST_COMPILED or seed >> 32:
-        groups = np.arange((size + 3) // 4)
-        drawn = _DRAWS[distribution](groups, seed) * np.float32(scale) + np.float32(shift)
-    else:
-        drawn = _compiled_sample(distribution, (size + 3) // 4, scale, shift, seed)
-    return drawn.reshape(-1)[:size].reshape(tuple(shape)).astype(dtypes.numpy_dtype(dtype or floatx()), copy=False)
+@dataclass(frozen=True, slots=True)
+class Draw(FirstValue):
+    """Numbers of a distribution, times `scale`, plus `shift`."""
+
+    distribution: Distribution
+    shape: tuple[int, ...]
+    scale: float
+    shift: float
+    seed: int
+
+    @property
+    def is_large(self) -> bool:
+        """Tell whether a compiled program draws them: then they may wait until somebody needs them."""
+        return math.prod(self.shape) >= LEAST_COMPILED and not self.seed >> 32
+
+    def array(self, dtype: str | None = None) -> Array:
+        """Return the numbers."""
+        return self._numbers().astype(dtypes.numpy_dtype(dtype or floatx()), copy=False)
+
+    def fill(self, storage: Array) -> None:
+        """Write the numbers."""
+        storage[...] = self._numbers()
+
+    def _numbers(self) -> Array:
+        """Return them as float32; draws come in fours, and group i is for the elements from 4 i."""
+        size = math.prod(self.shape)
+        groups = (size + 3) // 4
+        if self.is_large:
+            drawn = _compiled_sample(self.distribution, groups, self.scale, self.shift, self.seed)
+        else:
+            numbers = _DRAWS[self.distribution](np.arange(groups), self.seed)
+            drawn = numbers * np.float32(self.scale) + np.float32(self.shift)
+        return drawn.reshape(-1)[:size].reshape(self.shape)
 
 
 def _compiled_sample(distribution: Distribution, groups: int, scale: float, shift: float, seed: int) -> Array:

@@ -29,7 +29,7 @@ class Update(NamedTuple):
 def variable(value: Any, dtype: str | None = None, name: str | None = None, constraint: Any = None) -> Variable:
     """Return a variable that starts as `value`: an array, a number, a SciPy sparse matrix (made dense) or a tensor.
 
-    A tensor is computed once, here. `dtype` is `floatx()` unless given.
+    A tensor is computed once, here; a `graph.FirstValue` when it is needed. `dtype` is `floatx()` unless given.
     """
     value = value_of(value)
     full_name = scoped_name(name, "Variable")

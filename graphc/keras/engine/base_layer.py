@@ -142,9 +142,10 @@ class Layer(NodeAccess, metaclass=LayerClass):
     ) -> Any:
         """Make a weight of this layer, add its penalty to the losses, and return the variable."""
         allowance.spend_weights(shape, name)
-        draw = functools.partial(initializers.get(initializer), tuple(shape))
-        weight = K.variable(draw(), dtype=dtype or K.floatx(), name=name, constraint=constraint)
-        weight.draw = draw
+        initializer = initializers.get(initializer)
+        initial = initializers.first_value(initializer, tuple(shape))
+        weight = K.variable(initial, dtype=dtype or K.floatx(), name=name, constraint=constraint)
+        weight.draw = functools.partial(initializer, tuple(shape))
         if regularizer is not None:
             self.add_loss(regularizer(weight))
         (self._trainable_weights if trainable else self._non_trainable_weights).append(weight)
