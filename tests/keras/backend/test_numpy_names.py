@@ -10,7 +10,8 @@ from graphc.keras import backend as K
 # the cross-entropies from logits, and convolutions and pooling, which Keras names by their number of axes.
 _OTHERWISE = {
     "add_n", "average_pool", "collect_windows", "contract", "convolution_transpose",
-    "depthwise_convolution", "dimension", "get_item", "interleave", "local_convolution", "max_pool", "overlap_add", "philox",
+    "depthwise_convolution", "dimension", "get_item", "interleave", "local_convolution", "max_pool", "overlap_add",
+    "philox",
     "random_bits", "random_state", "sigmoid_cross_entropy", "softmax_cross_entropy", "spread_windows", "sum_to",
     "windows", "scan", "winograd_convolution",
 }  # fmt: skip

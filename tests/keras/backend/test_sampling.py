@@ -62,13 +62,13 @@ def test_compiled_programs_draw_the_numbers_that_numpy_draws(
 def test_groups_that_lack_numbers_inside_are_drawn_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     shape = (8 * sampling.LEAST_COMPILED,)
     seen: list[int] = []
-    draw = sampling._truncated_normal
+    draw = sampling._first_inside
 
-    def noted(groups: np.ndarray, seed: int) -> np.ndarray:
+    def noted(groups: np.ndarray, seed: int, counters: int) -> tuple[np.ndarray, np.ndarray]:
         seen.append(len(groups))
-        return draw(groups, seed)
+        return draw(groups, seed, counters)
 
-    monkeypatch.setattr(sampling, "_truncated_normal", noted)
+    monkeypatch.setattr(sampling, "_first_inside", noted)
     values = sample_truncated_normal(shape, 0.0, 1.0, None, 3)
     assert np.abs(values).max() < 2
     assert 0 < seen[0] < 40 and len(seen) == 1
