@@ -11,6 +11,7 @@ from graphc.graph import Node
 from graphc.keras.backend.common import normalize_data_format
 from graphc.keras.backend.shape import as_dims
 from graphc.keras.backend.tensor import Tensor, as_node, as_nodes
+from graphc.keras.legacy.functions import legacy_image_function_support
 from graphc.keras.utils.location import located
 
 
@@ -67,6 +68,7 @@ def _convolve(
     return Tensor(in_format(ops.convolution(image, w, steps, padding, gaps), data_format))
 
 
+@legacy_image_function_support
 def conv1d(
     x: Any,
     kernel: Any,
@@ -83,6 +85,7 @@ def conv1d(
     return _convolve("conv1d", 1, x, kernel, strides, padding, data_format, dilation_rate)
 
 
+@legacy_image_function_support
 def conv2d(
     x: Any,
     kernel: Any,
@@ -98,6 +101,7 @@ def conv2d(
     return _convolve("conv2d", 2, x, kernel, strides, padding, data_format, dilation_rate)
 
 
+@legacy_image_function_support
 def conv3d(
     x: Any,
     kernel: Any,
@@ -137,6 +141,7 @@ def _convolve_back(
     return Tensor(in_format(ops.convolution_transpose(image, w, space, steps, padding, gaps), data_format))
 
 
+@legacy_image_function_support
 def conv2d_transpose(
     x: Any,
     kernel: Any,
@@ -222,6 +227,7 @@ def separable_conv1d(
     )
 
 
+@legacy_image_function_support
 def separable_conv2d(
     x: Any,
     depthwise_kernel: Any,

@@ -7,6 +7,7 @@ from typing import Any
 from graphc import ops
 from graphc.keras.backend.common import floatx
 from graphc.keras.backend.tensor import Tensor, as_node, as_nodes
+from graphc.keras.legacy.functions import legacy_shape_function_support
 
 
 def gather(reference: Any, indices: Any) -> Tensor:
@@ -39,6 +40,7 @@ def in_top_k(predictions: Any, targets: Any, k: int) -> Tensor:
     return Tensor(ops.in_top_k(as_node(predictions), ops.cast(as_node(targets), "int64"), k))
 
 
+@legacy_shape_function_support
 def one_hot(indices: Any, num_classes: int) -> Tensor:
     """Return zeros with a one at each index, in a new last axis of size `num_classes`."""
     return Tensor(ops.one_hot(ops.cast(as_node(indices), "int64"), num_classes, floatx()))

@@ -9,6 +9,7 @@ from graphc.errors import ShapeError
 from graphc.keras.backend.common import normalize_data_format
 from graphc.keras.backend.convolution import channels_last, checked_padding, in_format, per_axis
 from graphc.keras.backend.tensor import Tensor, as_node
+from graphc.keras.legacy.functions import legacy_image_function_support
 from graphc.keras.utils.location import located
 
 _MODES = {"max": ops.max_pool, "avg": ops.average_pool}
@@ -43,6 +44,7 @@ def pool1d(
     return _pool(1, x, pool_size, strides, padding, data_format, pool_mode)
 
 
+@legacy_image_function_support
 def pool2d(
     x: Any,
     pool_size: Any,
@@ -55,6 +57,7 @@ def pool2d(
     return _pool(2, x, pool_size, strides, padding, data_format, pool_mode)
 
 
+@legacy_image_function_support
 def pool3d(
     x: Any,
     pool_size: Any,

@@ -12,6 +12,7 @@ from graphc.keras.backend.sampling import draw_seed, sample_normal, sample_unifo
 from graphc.keras.backend.shape import as_dims
 from graphc.keras.backend.tensor import Tensor, Variable
 from graphc.keras.backend.variables import variable
+from graphc.keras.legacy.functions import legacy_random_function_support
 
 _VARIABLE_SEEDS = 10**9
 
@@ -21,6 +22,7 @@ def random_state(seed: int | None) -> State:
     return ops.random_state(draw_seed(seed))
 
 
+@legacy_random_function_support
 def random_normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, seed: int | None = None
 ) -> Tensor:
@@ -28,6 +30,7 @@ def random_normal(
     return Tensor(ops.random_normal(as_dims(shape), random_state(seed), mean, stddev, dtype or floatx()))
 
 
+@legacy_random_function_support
 def random_uniform(
     shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: str | None = None, seed: int | None = None
 ) -> Tensor:
@@ -42,6 +45,7 @@ def random_binomial(shape: Any, p: float = 0.0, dtype: str | None = None, seed: 
     return Tensor(ops.cast(ops.less(uniform, p), dtype))
 
 
+@legacy_random_function_support
 def truncated_normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, seed: int | None = None
 ) -> Tensor:

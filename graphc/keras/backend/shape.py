@@ -10,6 +10,7 @@ from graphc import ops
 from graphc.graph import Node, constant_value
 from graphc.keras.backend.common import normalize_data_format
 from graphc.keras.backend.tensor import Tensor, as_node
+from graphc.keras.legacy.functions import legacy_image_function_support, legacy_shape_function_support
 from graphc.keras.utils.generic_utils import transpose_shape
 from graphc.symbolic import Dim, Polynomial
 
@@ -141,6 +142,7 @@ def repeat(x: Any, n: int) -> Tensor:
     return Tensor(ops.repeat(ops.expand_dims(node, 1), n, 1))
 
 
+@legacy_image_function_support
 def resize_images(
     x: Any, height_factor: int, width_factor: int, data_format: str, interpolation: str = "nearest"
 ) -> Tensor:
@@ -172,6 +174,7 @@ def _interpolate(n: Node, factor: int, axis: int) -> Node:
     return ops.reshape(stacked, (*n.shape[:axis], size * factor, *n.shape[axis + 1 :]))
 
 
+@legacy_image_function_support
 def resize_volumes(x: Any, depth_factor: int, height_factor: int, width_factor: int, data_format: str) -> Tensor:
     """Return volumes whose depth, height and width are repeated by integer factors.
 
@@ -211,6 +214,7 @@ def batch_flatten(x: Any) -> Tensor:
     return Tensor(ops.reshape(n, (n.shape[0], features)))
 
 
+@legacy_shape_function_support
 def expand_dims(x: Any, axis: int = -1) -> Tensor:
     """Return x with a new axis of size 1."""
     return Tensor(ops.expand_dims(as_node(x), axis))
@@ -226,18 +230,20 @@ def temporal_padding(x: Any, padding: Sequence[int] = (1, 1)) -> Tensor:
     return Tensor(ops.pad(as_node(x), ((0, 0), tuple(padding), (0, 0))))
 
 
+@legacy_image_function_support
 def spatial_2d_padding(x: Any, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None) -> Tensor:
-    """Return images with zeros around their rows and columns."""
+    """Return images with zeros around their rows and columns; a width alone is that of both sides."""
     return _spatial_padding(x, padding, data_format)
 
 
+@legacy_image_function_support
 def spatial_3d_padding(x: Any, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None) -> Tensor:
-    """Return volumes with zeros around their three axes of space."""
+    """Return volumes with zeros around their three axes of space; a width alone is that of both sides."""
     return _spatial_padding(x, padding, data_format)
 
 
 def _spatial_padding(x: Any, padding: Any, data_format: str | None) -> Tensor:
-    pattern = ((0, 0), *(tuple(p) for p in padding), (0, 0))
+    pattern = ((0, 0), *((p, p) if isinstance(p, int) else tuple(p) for p in padding), (0, 0))
     axes = tuple(range(1, len(padding) + 1))
     return Tensor(ops.pad(as_node(x), transpose_shape(pattern, normalize_data_format(data_format), axes)))
 

@@ -40,7 +40,8 @@ def batches_ahead(
 ) -> Iterator[Iterator[Any]]:
     """Give an iterator of the batches of a Sequence or generator, made ahead by workers until the block ends.
 
-    Without workers they are made when they are needed, in this thread.
+    The workers start when the first batch is asked for: callbacks may have to prepare the data. Without workers
+    batches are made when they are needed, in this thread.
     """
     is_sequence = isinstance(source, Sequence)
     if not is_sequence and use_multiprocessing and workers > 1:
@@ -58,9 +59,13 @@ def batches_ahead(
         if is_sequence
         else GeneratorEnqueuer(source, use_multiprocessing)
     )
-    enqueuer.start(workers=workers, max_queue_size=max_queue_size)
+
+    def batches() -> Iterator[Any]:
+        enqueuer.start(workers=workers, max_queue_size=max_queue_size)
+        yield from enqueuer.get()
+
     try:
-        yield enqueuer.get()
+        yield batches()
     finally:
         enqueuer.stop()
 

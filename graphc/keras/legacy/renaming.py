@@ -29,7 +29,9 @@ def generate_legacy_interface(
     value_conversions: Mapping[str, Mapping[Any, Any]] | None = None,
     object_type: str = "class",
 ) -> Callable[[Decorated], Decorated]:
-    """Return a decorator of a constructor (`object_type` "class") or a function that accepts old arguments.
+    """Return a decorator that lets what it decorates accept old arguments.
+
+    `object_type` is "class" for a constructor, "method" or "function".
 
     - `allowed_positional_args`: the arguments that may be given by position; more raise TypeError (None: any).
     - `conversions`: (old name, new name) pairs. An old name warns; both names at once raise TypeError.
@@ -61,7 +63,7 @@ def generate_legacy_interface(
                     kwargs[new] = kwargs.pop(old)
                     replaced.append((new, old))
             if replaced:
-                warn_of_old_names(name, replaced, args[1:], kwargs)
+                warn_of_old_names(name, replaced, args if object_type == "function" else args[1:], kwargs)
             return function(*args, **kwargs)
 
         return cast(Decorated, accept)

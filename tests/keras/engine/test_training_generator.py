@@ -105,6 +105,25 @@ def test_generator_counts_steps() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_callbacks_prepare_the_data_before_the_first_batch_is_made(workers: int) -> None:
+    class Data(Callback):
+        spans: Any = None
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.spans = SPANS
+
+        def batches(self) -> Iterator[Any]:
+            yield from forever(self.spans)
+
+    data = Data()
+    history = regression().fit_generator(
+        data.batches(), 4, validation_data=data.batches(), validation_steps=3, workers=workers,
+        callbacks=[data], verbose=0,
+    )  # fmt: skip
+    assert set(history.history) == {"loss", "mean_absolute_error", "val_loss", "val_mean_absolute_error"}
+
+
 def test_shuffled_sequence_gives_each_batch_once_an_epoch() -> None:
     batches = Batches()
     regression().fit_generator(batches, epochs=6, workers=1, max_queue_size=1, verbose=0)
