@@ -454,6 +454,15 @@ def test_tiles_ask_for_the_rows_of_the_next_where_these_follow() -> None:
     assert {padding: "@llvm.prefetch" in text for padding, text in texts.items()} == {0: True, 3: False}
 
 
+def test_tiles_ask_for_what_their_epilogue_reads_row_by_row() -> None:
+    def asked(epilogue: str) -> int:
+        case = Case(48, 96, 70, padding=3)
+        return emit_contract_kernel(case.kernel(epilogue), "kernel", TARGETS["host"]).text.count("@llvm.prefetch")
+
+    # A bias is the same for all rows; what is updated has an element for each result.
+    assert asked("bias_relu") == 0 < asked("update")
+
+
 def test_small_products_have_small_code() -> None:
     text = emit_contract_kernel(Case(1, 10, 10).kernel("bias_relu"), "kernel", TARGETS["host"]).text
     assert text.count("\n") < 150

@@ -102,6 +102,11 @@ class FunctionBuilder:
             return ""
         return self.value(text)
 
+    def ask_for(self, pointer: str) -> None:
+        """Ask for the cache line that a pointer, which may be any, points into: it will be read soon."""
+        hints = [("i32", hint) for hint in (0, 3, 1)]  # to be read, in the nearest cache, as data
+        self.call("void", "llvm.prefetch.p0", [("ptr", pointer), *hints])
+
     def finish(self, result: str = "void") -> FunctionText:
         """End the function with `ret result` and return its text."""
         self.emit(f"ret {result}")

@@ -282,6 +282,13 @@ class ExpressionEmitter:
         mirrored = self.builder.subtract(0, lanes.base)
         return Access("backward", self._address(buffer, rest, mirrored, last), lanes.lanes, mask)
 
+    def ask_for(self, e: Load) -> None:
+        """Ask for the cache lines that a load reads in each copy, where its lanes lie together."""
+        for copy in range(self.copies):
+            access = self._access(e.buffer, e.offset, copy, None)
+            if access.form == "forward":
+                self.builder.ask_for(access.pointer)
+
     def _stride(self, offset: Dim, symbol: Symbol) -> tuple[int, Dim] | None:
         """Split an offset into (1 or -1) * symbol + what does not vary; None where it is not of this form."""
         if isinstance(offset, int):

@@ -51,11 +51,27 @@ class Epilogue:
         self._cost = sum(f.cost for f in facts.values()) + sum(isinstance(s, Store) for s in kernel.epilogue)
         # What all rows of a tile read alike is read once.
         self._shared = [f.expression for f in facts.values() if self._is_shared(f)]
+        self._own = [f.expression for f in facts.values() if isinstance(f.expression, Load) and self._is_own(f)]
 
     def _is_shared(self, fact: Fact) -> bool:
         if not isinstance(fact.expression, Load) or fact.reads or self._column not in fact.depends:
             return False
         return fact.depends.isdisjoint(self._rows) and not any(isinstance(d, str) for d in fact.depends)
+
+    def _is_own(self, fact: Fact) -> bool:
+        """Tell whether each row of a tile reads elements of its own."""
+        is_known = not any(isinstance(d, str) for d in fact.depends)
+        return is_known and self._column in fact.depends and not fact.depends.isdisjoint(self._rows)
+
+    def ask_ahead(
+        self, rows: int, place_of: Callable[[Operand], Sequence[Operand]], column: Operand, masks: Sequence[str | None]
+    ) -> None:
+        """Ask for what the epilogue of a tile of so many rows will read row by row; the others are as for `emit`."""
+        for load in self._own:
+            for i in range(rows):
+                with self._over_columns(column, masks):
+                    self._place(place_of(i))
+                    self.expressions.ask_for(load)
 
     def emit(
         self,
@@ -126,9 +142,12 @@ class Epilogue:
     def _vector(self, register: str, lanes: int) -> Vector:
         return Vector(self.expressions.arithmetic, register, self._writer.scalar, lanes)
 
-    def _run(self, place: Sequence[Operand], sums: Sequence[Sequence[Vector]]) -> None:
+    def _place(self, place: Sequence[Operand]) -> None:
         for symbol, value in zip(self._rows, place):
             self.expressions.bind(symbol, value)
+
+    def _run(self, place: Sequence[Operand], sums: Sequence[Sequence[Vector]]) -> None:
+        self._place(place)
         for name, values in zip(self._names, sums):
             self.expressions.bind_local(name, values)
         for statement in self._statements:

@@ -18,8 +18,8 @@ from graphc.dtypes import itemsize
 
 # Up to this many multiply-adds of vectors, the loops of a depth of several are written out.
 _WRITTEN_OUT = 256
-# Tiles of at least so many accumulators leave time to ask for the rows that the next tile reads.
-_ASKING = 12
+# Tiles of at least so many accumulators leave time to ask for what is read later.
+LEAST_ASKING = 12
 _LINE_BYTES = 64
 
 FLOATS = {"float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat"}
@@ -131,11 +131,6 @@ class VectorWriter:
             [(f"<{lanes} x ptr>", pointers), ("i32", "2"), (self.mask_type, every), (kind, "zeroinitializer")],
         )
         return self._widen(loaded, dtype, f"<{lanes} x {{}}>")
-
-    def ask_for(self, pointer: str) -> None:
-        """Ask for the cache line that the pointer points into, which may be anywhere: nothing is read."""
-        hints = [("i32", hint) for hint in (0, 3, 1)]  # to be read, in the nearest cache, as data
-        self.builder.call("void", "llvm.prefetch.p0", [("ptr", pointer), *hints])
 
     def store(self, vector: str, pointer: str) -> None:
         """Write all lanes from the pointer on."""
@@ -296,7 +291,7 @@ def _next_rows_follow(shape: TileShape, left: Strided, loops: Sequence[_DepthLoo
     No processor reads ahead beyond a page, which a single row may fill, nor as many rows as a tile has.
     """
     is_run = len(loops) == 1 and loops[0].left == 1 and left.across == loops[0].extent and left.line_rows == 0
-    return is_run and shape.chains == 1 and shape.sums >= _ASKING
+    return is_run and shape.chains == 1 and shape.sums >= LEAST_ASKING
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,7 +386,7 @@ class _Tile:
             # As many lines a step as all of the next rows advance by.
             size = shape.rows * itemsize(self.left.dtype)
             for offset in range(0, size, _LINE_BYTES):
-                w.ask_for(b.gep(state[-1], offset, "i8"))
+                b.ask_for(b.gep(state[-1], offset, "i8"))
             state[-1] = b.gep(state[-1], size, "i8")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from graphc.codegen.llvm.builder import FunctionBuilder, Operand
 from graphc.codegen.llvm.contraction.epilogue import Epilogue, save_tile
-from graphc.codegen.llvm.contraction.micro_kernel import Strided, TileShape, VectorWriter, emit_tile
+from graphc.codegen.llvm.contraction.micro_kernel import LEAST_ASKING, Strided, TileShape, VectorWriter, emit_tile
 from graphc.codegen.llvm.contraction.problem import Distances, Loop, Problem
 from graphc.codegen.target import Target
 from graphc.loopir import Load
@@ -142,6 +142,9 @@ class TileWriter:
         b = self.builder
         initial = None if place.block is None else self._resume(shape, place.saved, place.block[0])
         left, right, masked = product.left, product.right, self._masked_steps(shape)
+        if place.block is None and shape.sums >= LEAST_ASKING:
+            # Before the sums, which take as long as these take to come.
+            self.epilogue.ask_ahead(shape.rows, symbols_of, place.column, place.masks)
         is_far = self.problem.is_left_far(self.target)
         sums = emit_tile(self.writer, shape, left, right, product.depth, reading, masked, initial, is_far)
         if place.block is None:
