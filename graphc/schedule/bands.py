@@ -22,12 +22,12 @@ from graphc.schedule.strips import Planes, Rows, cut_kernel, keeps_rows, row_loo
 from graphc.symbolic import Dim, Symbol, add, divide_exactly, evaluate, floordiv, multiply, symbols
 
 # What lies between the kernels of a strip: at most so many bytes, about what the second cache holds. Chains that have
-# less than the other number between their kernels for all rows (run-time sizes being 1) stay as they are.
+# less than the other number between their kernels for all rows stay as they are.
 MOST_BYTES, LEAST_BYTES = 1 << 20, 3 << 19
 # What each strip reads anew (weights) may be at most so many times what lies between its kernels.
-MOST_READ_AGAIN = 2
-# Strips (run-time sizes being 1) for threads to share.
-LEAST_STRIPS = 7
+MOST_READ_AGAIN = 5
+# Strips for threads to share evenly.
+LEAST_STRIPS = 14
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ class _Link:
 
 
 def form_bands(
-    buffers: Mapping[str, Buffer], depths: dict[str, int], steps: Sequence[Step]
+    buffers: Mapping[str, Buffer], depths: dict[str, int], steps: Sequence[Step], batch: int
 ) -> tuple[dict[str, Buffer], tuple[Step, ...]]:
     """Return the buffers and the steps, chains that gain by it as loops over strips; what becomes private has a depth.
 
-    A chain runs where its last launch did.
+    `batch` is what run-time sizes are taken for where gains are estimated. A chain runs where its last launch did.
     """
     found = dict(buffers)
     bands: dict[int, Loop] = {}
     moved: set[int] = set()
     for chain in _Chains(buffers, steps).find():
-        height = _height(chain, buffers)
+        height = _height(chain, buffers, batch)
         if height:
             private = _private(chain, buffers, height)
             found |= private
@@ -118,11 +118,14 @@ class _Chains:
     def _can_move(self, chain: Sequence[_Link]) -> bool:
         """Tell whether all of a chain can run where its last launch does, one strip of it after another."""
         inside = {link.position for link in chain}
-        read = {name for link in chain[:-1] for name in _names(link.launch)}
-        between = range(chain[0].position, chain[-1].position + 1)
-        others = [launch for p in between if p not in inside for launch in launches_of((self._steps[p],))]
-        written = {name for launch in (*others, chain[-1].launch) for name in _names(launch, writable=True)}
-        return read.isdisjoint(written)
+        overwritten = set(_names(chain[-1].launch, writable=True))
+        for position in range(chain[-1].position - 1, chain[0].position - 1, -1):
+            step = self._steps[position]
+            if position not in inside:
+                overwritten |= {name for launch in launches_of((step,)) for name in _names(launch, writable=True)}
+            elif isinstance(step, Launch) and not overwritten.isdisjoint(_names(step)):
+                return False
+        return True
 
 
 def _names(launch: Launch, writable: bool = False) -> list[str]:
@@ -152,8 +155,8 @@ def _bytes(b: Buffer) -> Dim:
     return multiply(b.size, itemsize(b.dtype))
 
 
-def _at_ones(dim: Dim) -> int:
-    return evaluate(dim, dict.fromkeys(symbols(dim), 1))
+def _estimate(dim: Dim, batch: int) -> int:
+    return evaluate(dim, dict.fromkeys(symbols(dim), batch))
 
 
 def _private(chain: Sequence[_Link], buffers: Mapping[str, Buffer], height: int) -> dict[str, Buffer]:
@@ -162,25 +165,25 @@ def _private(chain: Sequence[_Link], buffers: Mapping[str, Buffer], height: int)
     return {name: replace(buffers[name], role="private", size=planes.size(height)) for name, planes in links}
 
 
-def _height(chain: Sequence[_Link], buffers: Mapping[str, Buffer]) -> int:
+def _height(chain: Sequence[_Link], buffers: Mapping[str, Buffer], batch: int) -> int:
     """Return how many rows a strip of a chain has; 0 where the chain does not gain by strips."""
-    if sum(_at_ones(_bytes(buffers[link.source])) for link in chain[1:]) < LEAST_BYTES:
+    if sum(_estimate(_bytes(buffers[link.source]), batch) for link in chain[1:]) < LEAST_BYTES:
         return 0
     count = chain[0].rows.count
-    again = _read_again(chain, buffers)
-    for height in range(_at_ones(count) // LEAST_STRIPS, 0, -1):
+    again = _read_again(chain, buffers, batch)
+    for height in range(_estimate(count, batch) // LEAST_STRIPS, 0, -1):
         if divide_exactly(count, height) is None:
             continue
-        size = sum(_at_ones(_bytes(b)) for b in _private(chain, buffers, height).values())
+        size = sum(_estimate(_bytes(b), batch) for b in _private(chain, buffers, height).values())
         if size <= MOST_BYTES:
             return height if again <= MOST_READ_AGAIN * size else 0
     return 0
 
 
-def _read_again(chain: Sequence[_Link], buffers: Mapping[str, Buffer]) -> int:
+def _read_again(chain: Sequence[_Link], buffers: Mapping[str, Buffer], batch: int) -> int:
     """Return the bytes of what is the same for all rows."""
     fixed = {name for link in chain for name, moves in _moving(link).items() if not moves}
-    return sum(_at_ones(_bytes(buffers[name])) for name in fixed)
+    return sum(_estimate(_bytes(buffers[name]), batch) for name in fixed)
 
 
 def _moving(link: _Link) -> dict[str, bool]:

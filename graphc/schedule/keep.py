@@ -35,7 +35,11 @@ def keep_prepared(
         # A launch that went ahead takes no barrier away from those behind it.
         others.append(replace(step, barrier=step.barrier or is_owed) if isinstance(step, Launch) else step)
         is_owed = False
-    kept = {b.name: replace(b, role="kept") for b in buffers.values() if b.role == "temporary" and b.name in known}
+    # What only the launches that prepare read need not outlive them.
+    read = {name for launch in launches_of(tuple(others)) for place in launch.places for name in place.buffers}
+    kept = {
+        b.name: replace(b, role="kept") for b in buffers.values() if b.role == "temporary" and b.name in known & read
+    }
     return {**buffers, **kept}, (*prepared, *others), len(prepared)
 
 

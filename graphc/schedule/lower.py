@@ -21,6 +21,9 @@ from graphc.schedule.steps import lower_steps
 from graphc.schedule.storage import choose_storage
 from graphc.symbolic import Dim, Symbol, bare_symbol, symbols
 
+# Programs that change states are mostly training steps, which come with batches; others must be fast for one row too.
+TRAINING_BATCH = 32
+
 
 def lower_graph(graph: Graph, for_cpu: bool = False) -> Plan:
     """Return the plan of a graph of primitives.
@@ -37,7 +40,7 @@ def lower_graph(graph: Graph, for_cpu: bool = False) -> Plan:
     kept, steps, prepared = keep_prepared(storage.buffers, steps)
     bands: tuple[Step, ...] = steps[prepared:]
     if for_cpu:
-        kept, bands = form_bands(kept, storage.depths, bands)
+        kept, bands = form_bands(kept, storage.depths, bands, TRAINING_BATCH if graph.updates else 1)
     steps = (*steps[:prepared], *bands)
     buffers, arena, private = place_temporaries(kept, storage.depths, steps)
     arguments = tuple(

@@ -3,6 +3,8 @@
     y = x @ w        ->    p = copy(panels of w)                           # (n / width, k, width), kept
                            y = reshape(contract(x, p))                     # (rows, n / width, width)
 
+Of several matrices that go in step, each has its panels: (matrices, n / width, k, width).
+
 A tile takes some columns of all rows of the right operand. Of a large one in rows these are far apart: each is a page
 of its own, which no processor reads ahead, and copying them at each call costs what few rows of the left one do not
 win back. Weights of a program that does not change them are therefore copied once, as `keep_prepared` has it.
@@ -70,18 +72,40 @@ def _vectors(width: int) -> int:
 
 
 def _has_one_axis_of_columns(n: Node) -> bool:
-    """Tell whether the last axis of the right operand is the only one of its own, and nothing goes in step."""
+    """Tell whether the last axis of the right operand is the only one of its own, behind those that go in step."""
     x, w = n.inputs
     if n.op.name == "matmul":
         return x.rank == w.rank == 2
-    return not n.attrs["batch"] and sorted(j for _, j in n.attrs["depth"]) == list(range(w.rank - 1))
+    batch, depth = (sorted(j for _, j in n.attrs[axes]) for axes in ("batch", "depth"))
+    return batch + depth == list(range(w.rank - 1))
 
 
 def _in_panels(n: Node, inputs: tuple[Node, ...], width: int) -> Node:
     x, w = inputs
     with inheriting(n.provenance):
-        split = builder("reshape")(w, (*w.shape[:-1], -1, width))
-        panels = copy_of(builder("moveaxis")(split, -2, 0), 0)
-        depth = n.attrs.get("depth", ((1, 0),))
-        whole: Node = builder("contract")(x, panels, [(i, j + 1) for i, j in depth])
+        batch, depth = n.attrs.get("batch", ()), n.attrs.get("depth", ((1, 0),))
+        panels = _panels(w, width, len(batch))
+        whole: Node = builder("contract")(x, panels, [(i, j + 1) for i, j in depth], batch)
         return builder("reshape")(whole, n.shape)
+
+
+def _panels(w: Node, width: int, position: int) -> Node:
+    """Return the weights with an axis of panels at `position`, each of `width` columns, laid out so."""
+    if w.op.name == "contract" and not w.attrs["batch"]:
+        left, right = w.inputs
+        own = [axis for axis in range(right.rank) if axis not in {j for _, j in w.attrs["depth"]}]
+        before = w.rank - len(own)
+        if own[-1:] == [right.rank - 1] and position >= before:
+            # What computes them lays them out, from a view of its own operand.
+            place = own[position - before]
+            depth = [(i, j + (j >= place)) for i, j in w.attrs["depth"]]
+            summed: Node = builder("contract")(left, _view(right, width, place), depth)
+            return summed
+    return copy_of(_view(w, width, position), 0)
+
+
+def _view(w: Node, width: int, position: int) -> Node:
+    """Return the last axis split in panels, whose number is at `position`."""
+    split = builder("reshape")(w, (*w.shape[:-1], -1, width))
+    view: Node = builder("moveaxis")(split, -2, position)
+    return view

@@ -57,6 +57,30 @@ def test_panels_are_kept_and_the_epilogue_stays_in_the_kernel() -> None:
     assert isinstance(launch.kernel, ContractKernel) and launch.kernel.column[1] == 32
 
 
+def test_matrices_that_go_in_step_have_panels_each() -> None:
+    x, w = graphc.placeholder((3, None, 211)), weights(3, 211, 256)
+    y = ops.contract(x, w.node, [(2, 1)], [(0, 0)])
+    graph = Graph((x,), (y,))
+    assert panels_of(graph) == [(3, 4, 211, 64)]
+    rows = normal(3, 7, 211)
+    [wanted], _ = evaluate(graph, [rows])
+    np.testing.assert_allclose(graphc.function([x], y)(rows), wanted, rtol=2e-5, atol=2e-5)
+
+
+def test_products_by_tiles_have_kernels_made_ready_in_panels() -> None:
+    w = weights(3, 3, 72, 128)
+    x, y = convolution(w)
+    f = graphc.function([x], y)
+    rows = normal(2, 6, 5, 72)
+    [wanted], _ = evaluate(Graph((x,), (y,)), [rows])
+    np.testing.assert_allclose(f(rows), wanted, rtol=2e-5, atol=2e-5)
+    # Written in panels at once; what is on the way there is not kept.
+    assert [b.size for b in f.plan.buffers if b.role == "kept"] == [16 * 72 * 128]
+    assert [launch.kernel.label for launch in f.plan.launches[:2]] == ["contract", "contract"]
+    [product] = [k for launch in f.plan.launches[2:] if isinstance(k := launch.kernel, ContractKernel)]
+    assert product.column[1] == 64 and f.plan.prepared == 2
+
+
 def test_what_changes_is_small_or_huge_stays_as_it_is() -> None:
     x = graphc.placeholder((None, 1031))
     small, w, huge = weights(1031, 64), weights(1031, 256), weights(1031, 4160)
