@@ -96,7 +96,7 @@ FLAGS: dict[str, Flag] = {
             "GRAPHC_CONV_PRECISION",
             _precision,
             "exact",
-            "exact: convolutions round as direct sums do; fast: some ten times more, and faster for 3 x 3 kernels",
+            "exact: convolutions round as direct sums do; fast: about twice as much, and faster for 3 x 3 kernels",
         ),
         Flag(
             "GRAPHC_MATMUL_PRECISION",

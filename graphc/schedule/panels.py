@@ -19,7 +19,7 @@ from graphc.schedule.results import copy_of
 from graphc.symbolic import product
 
 # Elements of weights that the second cache would hold beside everything else; and those of which there should not be
-# a copy in memory.
+# a copy in memory, where they are not computed anyway.
 LEAST, MOST = 1 << 17, 1 << 22
 # Columns of a panel: a few vectors of any processor. No more than a quarter of the lanes may be without a column.
 _NARROWEST, _WIDEST, _LANES = 16, 64, 16
@@ -55,7 +55,9 @@ def _panel_width(n: Node, known: Collection[Node]) -> int:
     if w.op.name == "slice" or not _has_one_axis_of_columns(n):
         return 0
     size, columns = product(w.shape), w.shape[-1]
-    if not isinstance(size, int) or not isinstance(columns, int) or not LEAST <= size <= MOST:
+    if not isinstance(size, int) or not isinstance(columns, int) or size < LEAST:
+        return 0
+    if size > MOST and _axis_of_right(w, len(n.attrs.get("batch", ()))) is None:
         return 0
     widths = [d for d in range(_NARROWEST, min(_WIDEST, columns // 2) + 1) if columns % d == 0]
     best = max(widths, key=lambda d: (_filled(d) * (_WORTH if _vectors(d) == _OF_A_TILE else 1), d), default=_NARROWEST)
@@ -91,17 +93,26 @@ def _in_panels(n: Node, inputs: tuple[Node, ...], width: int) -> Node:
 
 def _panels(w: Node, width: int, position: int) -> Node:
     """Return the weights with an axis of panels at `position`, each of `width` columns, laid out so."""
-    if w.op.name == "contract" and not w.attrs["batch"]:
-        left, right = w.inputs
-        own = [axis for axis in range(right.rank) if axis not in {j for _, j in w.attrs["depth"]}]
-        before = w.rank - len(own)
-        if own[-1:] == [right.rank - 1] and position >= before:
-            # What computes them lays them out, from a view of its own operand.
-            place = own[position - before]
-            depth = [(i, j + (j >= place)) for i, j in w.attrs["depth"]]
-            summed: Node = builder("contract")(left, _view(right, width, place), depth)
-            return summed
-    return copy_of(_view(w, width, position), 0)
+    axis = _axis_of_right(w, position)
+    if axis is None:
+        return copy_of(_view(w, width, position), 0)
+    left, right = w.inputs
+    depth = [(i, j + (j >= axis)) for i, j in w.attrs["depth"]]
+    summed: Node = builder("contract")(left, _view(right, width, axis), depth)
+    return summed
+
+
+def _axis_of_right(w: Node, position: int) -> int | None:
+    """Return which axis of its right operand is the one at `position` of a contraction, whose last ones are both last.
+
+    Such a contraction lays out what it computes in panels itself, from a view of that operand. None for other nodes.
+    """
+    if w.op.name != "contract" or w.attrs["batch"]:
+        return None
+    right = w.inputs[1]
+    own = [axis for axis in range(right.rank) if axis not in {j for _, j in w.attrs["depth"]}]
+    before = w.rank - len(own)
+    return own[position - before] if own[-1:] == [right.rank - 1] and position >= before else None
 
 
 def _view(w: Node, width: int, position: int) -> Node:
