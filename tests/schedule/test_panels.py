@@ -61,7 +61,7 @@ def test_matrices_that_go_in_step_have_panels_each() -> None:
     x, w = graphc.placeholder((3, None, 211)), weights(3, 211, 256)
     y = ops.contract(x, w.node, [(2, 1)], [(0, 0)])
     graph = Graph((x,), (y,))
-    assert panels_of(graph) == [(3, 4, 211, 64)]
+    assert panels_of(graph) == [(3, 8, 211, 32)]
     rows = normal(3, 7, 211)
     [wanted], _ = evaluate(graph, [rows])
     np.testing.assert_allclose(graphc.function([x], y)(rows), wanted, rtol=2e-5, atol=2e-5)
@@ -78,7 +78,7 @@ def test_products_by_tiles_have_kernels_made_ready_in_panels() -> None:
     assert [b.size for b in f.plan.buffers if b.role == "kept"] == [16 * 72 * 128]
     assert [launch.kernel.label for launch in f.plan.launches[:2]] == ["contract", "contract"]
     [product] = [k for launch in f.plan.launches[2:] if isinstance(k := launch.kernel, ContractKernel)]
-    assert product.column[1] == 64 and f.plan.prepared == 2
+    assert product.column[1] == 32 and f.plan.prepared == 2
 
 
 def test_what_changes_is_small_or_huge_stays_as_it_is() -> None:
