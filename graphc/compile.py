@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+import graphc.ops  # noqa: F401  (what operators on nodes call)
 from graphc import config, dtypes, ops, runtime, symbolic
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -43,3 +45,9 @@ def test_a_failed_compilation_leaves_the_collector_on() -> None:
     with pytest.raises(CompileError, match="is not the size of an axis of any input"):
         graphc.function([y], ops.broadcast_to(y, (size, 3)))
     assert gc.isenabled()
+
+
+def test_operators_on_nodes_need_no_import_of_ops() -> None:
+    script = "import graphc; x = graphc.placeholder((None, 3)); print((x * 2 + 1).shape[1])"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.stdout == "3\n", result.stderr

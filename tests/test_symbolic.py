@@ -80,6 +80,16 @@ def test_bounds_hold(a: Dim, b: Dim) -> None:
         assert not symbolic.is_nonnegative(a - b) or x >= y
 
 
+@pytest.mark.parametrize("constant", [-5, -3, 0, 2])
+@pytest.mark.parametrize("divisor", [2, 3])
+def test_what_a_proof_says_of_quotients_holds(constant: int, divisor: int) -> None:
+    quotient = symbolic.floordiv(TIME + constant, divisor)
+    for dim in (quotient, quotient + 1, 2 * quotient - 1, BATCH * quotient, symbolic.floordiv(quotient + 1, 2)):
+        values = [symbolic.evaluate(dim, {Symbol("batch"): 2, Symbol("time"): time}) for time in range(1, 9)]
+        assert not symbolic.is_nonnegative(dim) or min(values) >= 0
+    assert symbolic.is_nonnegative(quotient) == (constant > -2)
+
+
 def test_flattening_and_unflattening_is_nothing() -> None:
     i, j = symbolic.symbol("i", BATCH), symbolic.symbol("j", 10)
     assert (i * 10 + j) // 10 == i

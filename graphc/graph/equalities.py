@@ -17,11 +17,7 @@ from graphc.symbolic import Dim
 def assumed_equalities(graph: Graph) -> Iterator[tuple[Dim, Dim, Node]]:
     """Yield the pairs of dims that are assumed equal, in bodies too, with the node that assumes it."""
     for n in graph.nodes:
-        if n.op is CONSTANT or n.op is PLACEHOLDER or n.op is STATE or not _has_symbols(n):
-            continue
-        with recording_equalities() as pairs:
-            inferred_type(n)
-        for a, b in pairs:
+        for a, b in equalities_of(n):
             yield a, b, n
     for joint in joint_bodies(graph.nodes).values():
         yield from assumed_equalities(joint)
@@ -29,6 +25,15 @@ def assumed_equalities(graph: Graph) -> Iterator[tuple[Dim, Dim, Node]]:
         if state.shape != new.shape and state.rank == new.rank:
             for a, b in zip(state.shape, new.shape):
                 yield a, b, new
+
+
+def equalities_of(n: Node) -> list[tuple[Dim, Dim]]:
+    """Return the pairs of dims that a node's shape rule assumes equal."""
+    if n.op is CONSTANT or n.op is PLACEHOLDER or n.op is STATE or not _has_symbols(n):
+        return []
+    with recording_equalities() as pairs:
+        inferred_type(n)
+    return pairs
 
 
 def _has_symbols(n: Node) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from graphc import dtypes, symbolic
 from graphc.errors import GraphError, ShapeError
+from graphc.graph.equalities import equalities_of
 from graphc.graph.graph import Graph, topological_order
 from graphc.graph.node import Node
 from graphc.graph.op import CONSTANT, PLACEHOLDER, STATE
@@ -21,7 +22,8 @@ Environment = dict[symbolic.Symbol, int]
 def evaluate(graph: Graph, arguments: Sequence[Any]) -> tuple[list[Array], list[Array]]:
     """Return (outputs, new values of updated states) for arrays given in the order of `graph.inputs`.
 
-    Changes no state. Raises GraphError for a missing placeholder, ShapeError for arrays that do not fit.
+    Changes no state. Raises GraphError for a missing placeholder, ShapeError for arrays that do not fit and for sizes
+    that differ where a shape rule takes them to be equal.
     """
     if len(arguments) != len(graph.inputs):
         raise GraphError(f"the graph has {len(graph.inputs)} inputs; {len(arguments)} arrays were given")
@@ -62,6 +64,11 @@ def _evaluate_one(n: Node, inputs: list[Array], environment: Environment) -> Arr
         body = n.op.expand(*n.inputs, **n.attrs)
         evaluate_nodes(topological_order((body,), inner), inner, environment)
         return inner[body]
+    for a, b in equalities_of(n):
+        left, right = (symbolic.evaluate(d, environment) for d in (a, b))
+        if left != right:
+            # NumPy would take a size of 1 along with any other.
+            raise ShapeError(f"{n.op.name} of {n.type} needs {a} to be {b}; they are {left} and {right}")
     attrs = {name: _concrete(value, environment) for name, value in n.attrs.items()}
     assert n.op.ref is not None
     result = np.asarray(n.op.ref(*inputs, **attrs))

@@ -342,17 +342,20 @@ def divide_exactly(a: Dim, b: Dim) -> Dim | None:
 
 @lru_cache(maxsize=65536)
 def is_nonnegative(a: Dim) -> bool:
-    """Tell whether a >= 0 is provable from every atom being nonnegative (dims: at least 1)."""
+    """Tell whether a >= 0 is provable from every symbol and remainder being nonnegative (dims: at least 1)."""
     if isinstance(a, int):
         return a >= 0
-    if all(c >= 0 for c in a.terms.values()):
+    if _adds_nonnegatives(a):
         return True
     # Runtime dims are at least 1: shift each by one and look again.
     shifts: dict[Symbol, Dim] = {s: add(symbol(s.name), 1) for s in symbols(a) if s.extent is None}
-    if not shifts:
-        return False
-    shifted = substitute(a, shifts)
-    return all(c >= 0 for c in _terms(shifted).values())
+    return bool(shifts) and _adds_nonnegatives(substitute(a, shifts))
+
+
+def _adds_nonnegatives(a: Dim) -> bool:
+    """Tell whether a adds nothing but products of what is at least 0: symbols, remainders, quotients of such sums."""
+    quotients = (x for monomial in _terms(a) for x in monomial if isinstance(x, FloorDiv))
+    return all(c >= 0 for c in _terms(a).values()) and all(_adds_nonnegatives(x.numerator) for x in quotients)
 
 
 @lru_cache(maxsize=65536)

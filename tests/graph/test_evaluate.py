@@ -52,3 +52,13 @@ def meaning_of(op: Op) -> Callable[..., Any]:
 def test_what_has_no_meaning_is_told(mistake: Callable[[], Any], error: type[GraphcError], message: str) -> None:
     with pytest.raises(error, match=message):
         mistake()
+
+
+def test_sizes_that_are_taken_to_be_equal_must_be() -> None:
+    """A program that is compiled takes them to be; NumPy would repeat the one."""
+    x, y = graphc.placeholder((None, 3)), graphc.placeholder((None, 3))
+    graph = Graph((x, y), (x + y,))
+    [total], _ = evaluate(graph, [np.ones((4, 3)), np.ones((4, 3))])
+    assert total.shape == (4, 3)
+    with pytest.raises(ShapeError, match=r"add of .* to be .*; they are 4 and 1"):
+        evaluate(graph, [np.ones((4, 3)), np.ones((1, 3))])
