@@ -121,13 +121,16 @@ def compile_graph(
     graph: Graph, name: str = "function", single: bool = False, guard: bool = False, profiled: bool = False
 ) -> runtime.Executable:
     """Compile a graph as it was built. `guard` checks results for being finite, `profiled` puts clocks in it."""
-    with _without_collections():
+    with without_collections():
         return _compile_graph(graph, name, single, guard, profiled)
 
 
 @contextmanager
-def _without_collections() -> Iterator[None]:
-    """Keep the collector of cycles from running: it would visit all that was imported, 20 ms, and find nothing."""
+def without_collections() -> Iterator[None]:
+    """Keep the collector of cycles from running.
+
+    It would visit all that was imported, 20 ms, and find nothing: what is being built is in use.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -150,7 +153,7 @@ def _compile_graph(graph: Graph, name: str, single: bool, guard: bool, profiled:
 
     @functools.cache
     def translate() -> runtime.Translation:
-        with config.holding(flags), _without_collections():
+        with config.holding(flags), without_collections():
             return _translate(graph, functools.partial(_emit_llvm, profiled, len(checked)), for_cpu=True)[0]
 
     def with_clocks() -> runtime.Executable:

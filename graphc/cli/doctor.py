@@ -81,7 +81,7 @@ def _cache() -> Iterator[Row]:
         yield "cache", "off"
         return
     sizes = [entry.stat().st_size for entry in folder.glob("*.o")]
-    yield "cache", f"{folder}: {len(sizes)} programs, {sum(sizes) / 1e6:.1f} MB"
+    yield "cache", f"{folder}: {len(sizes)} entries, {sum(sizes) / 1e6:.1f} MB"
 
 
 def _gpu() -> Iterator[Row]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.keras import layers
 from graphc.keras.applications import imagenet_utils
-from graphc.keras.applications.architecture import Architecture, channel_axis, channels
+from graphc.keras.applications.architecture import Architecture, built_at_once, channel_axis, channels
 from graphc.keras.applications.imagenet_utils import decode_predictions
 from graphc.keras.applications.pretrained import kernels_by_tensorflow
 from graphc.keras.models import Model
@@ -25,6 +25,7 @@ _EPSILON = 1.001e-5
 _GROWTH = 32
 
 
+@built_at_once
 def DenseNet(
     blocks: Sequence[int],
     include_top: bool = True,

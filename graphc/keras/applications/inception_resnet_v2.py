@@ -9,7 +9,7 @@ from typing import Any
 from graphc.keras import backend as K
 from graphc.keras import layers
 from graphc.keras.applications import imagenet_utils
-from graphc.keras.applications.architecture import Architecture, channel_axis, channels
+from graphc.keras.applications.architecture import Architecture, built_at_once, channel_axis, channels
 from graphc.keras.applications.imagenet_utils import decode_predictions
 from graphc.keras.applications.pretrained import kernels_by_tensorflow
 from graphc.keras.models import Model
@@ -32,6 +32,7 @@ _BRANCHES: dict[str, tuple[tuple[Window, ...], ...]] = {
 }
 
 
+@built_at_once
 def InceptionResNetV2(
     include_top: bool = True,
     weights: str | os.PathLike[str] | None = "imagenet",

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.keras import layers
 from graphc.keras.applications import imagenet_utils
-from graphc.keras.applications.architecture import Architecture, channel_axis
+from graphc.keras.applications.architecture import Architecture, built_at_once, channel_axis
 from graphc.keras.applications.imagenet_utils import decode_predictions
 from graphc.keras.applications.pretrained import kernels_by_tensorflow
 from graphc.keras.models import Model
@@ -26,6 +26,7 @@ Window = tuple[int, int, int]
 _HALVING: dict[str, Any] = {"strides": (2, 2), "padding": "valid"}
 
 
+@built_at_once
 def InceptionV3(
     include_top: bool = True,
     weights: str | os.PathLike[str] | None = "imagenet",

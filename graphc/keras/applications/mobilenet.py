@@ -9,7 +9,7 @@ from typing import Any
 from graphc.errors import GraphError
 from graphc.keras import layers
 from graphc.keras.applications import imagenet_utils
-from graphc.keras.applications.architecture import Architecture, channel_axis
+from graphc.keras.applications.architecture import Architecture, built_at_once, channel_axis
 from graphc.keras.applications.imagenet_utils import decode_predictions
 from graphc.keras.applications.mobile import check_pretrained, usual_size
 from graphc.keras.applications.pretrained import PretrainedFile, PretrainedWeights
@@ -26,6 +26,7 @@ _BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)
 _END_PAD = ((0, 1), (0, 1))
 
 
+@built_at_once
 def MobileNet(
     input_shape: Sequence[int | None] | None = None,
     alpha: float = 1.0,

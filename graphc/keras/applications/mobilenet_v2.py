@@ -11,7 +11,7 @@ import numpy as np
 from graphc.errors import ShapeError
 from graphc.keras import backend as K
 from graphc.keras import layers
-from graphc.keras.applications.architecture import Architecture, channel_axis, channels, halving_pads
+from graphc.keras.applications.architecture import Architecture, built_at_once, channel_axis, channels, halving_pads
 from graphc.keras.applications.imagenet_utils import as_floats, decode_predictions
 from graphc.keras.applications.mobile import check_pretrained, usual_size
 from graphc.keras.applications.pretrained import PretrainedFile, PretrainedWeights
@@ -27,6 +27,7 @@ _ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 _RUNS = ((16, 1, 1), (24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1))
 
 
+@built_at_once
 def MobileNetV2(
     input_shape: Sequence[int | None] | None = None,
     alpha: float = 1.0,

@@ -9,7 +9,7 @@ from typing import Any
 from graphc.errors import GraphError
 from graphc.keras import layers
 from graphc.keras.applications import imagenet_utils
-from graphc.keras.applications.architecture import Architecture, channel_axis, channels, halving_pads
+from graphc.keras.applications.architecture import Architecture, built_at_once, channel_axis, channels, halving_pads
 from graphc.keras.applications.imagenet_utils import decode_predictions
 from graphc.keras.applications.pretrained import PretrainedFile, PretrainedWeights
 from graphc.keras.models import Model
@@ -38,6 +38,7 @@ _PRETRAINED = {
 }
 
 
+@built_at_once
 def NASNet(
     input_shape: Sequence[int | None] | None = None,
     penultimate_filters: int = 4032,

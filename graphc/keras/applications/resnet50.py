@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.keras import layers
-from graphc.keras.applications.architecture import Architecture, channel_axis
+from graphc.keras.applications.architecture import Architecture, built_at_once, channel_axis
 from graphc.keras.applications.imagenet_utils import decode_predictions, preprocess_input
 from graphc.keras.applications.pretrained import kernels_by_tensorflow
 from graphc.keras.models import Model
@@ -24,6 +24,7 @@ _PRETRAINED = kernels_by_tensorflow(
 _STAGES = ((2, 64, "abc", 1), (3, 128, "abcd", 2), (4, 256, "abcdef", 2), (5, 512, "abc", 2))
 
 
+@built_at_once
 def ResNet50(
     include_top: bool = True,
     weights: str | os.PathLike[str] | None = "imagenet",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.keras import layers
-from graphc.keras.applications.architecture import Architecture
+from graphc.keras.applications.architecture import Architecture, built_at_once
 from graphc.keras.applications.imagenet_utils import decode_predictions, preprocess_input
 from graphc.keras.applications.pretrained import PretrainedWeights, kernels_by_tensorflow
 from graphc.keras.models import Model
@@ -39,6 +39,7 @@ def VGG16(
     return build_vgg("vgg16", (2, 2, 3, 3, 3), _PRETRAINED, *arguments)
 
 
+@built_at_once
 def build_vgg(name: str, depths: Sequence[int], pretrained: PretrainedWeights, *arguments: Any) -> Model:
     """Return the VGG with that many convolutions in each block; `arguments` are those of `VGG16` in order."""
     base = Architecture(*arguments, default_size=224, min_size=32, needs_sizes=arguments[0])

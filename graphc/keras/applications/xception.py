@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.keras import layers
 from graphc.keras.applications import imagenet_utils
-from graphc.keras.applications.architecture import Architecture, channel_axis
+from graphc.keras.applications.architecture import Architecture, built_at_once, channel_axis
 from graphc.keras.applications.imagenet_utils import decode_predictions
 from graphc.keras.applications.pretrained import kernels_by_tensorflow
 from graphc.keras.models import Model
@@ -23,6 +23,7 @@ _PRETRAINED = kernels_by_tensorflow(
 )
 
 
+@built_at_once
 def Xception(
     include_top: bool = True,
     weights: str | os.PathLike[str] | None = "imagenet",

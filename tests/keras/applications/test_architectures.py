@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import warnings
@@ -233,3 +234,20 @@ def test_images_of_other_channels_are_taken_with_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         build_small("mobilenet", include_top=False, input_shape=(39, 35, 1))
+
+
+@pytest.mark.parametrize("family", SMALL)
+def test_nothing_is_collected_while_an_architecture_is_built(family: str) -> None:
+    build, options, sizes = SMALL[family]
+    seen: list[str] = []
+
+    def note(phase: str, details: dict[str, int]) -> None:
+        seen.append(phase)
+
+    gc.callbacks.append(note)
+    try:
+        build(weights=None, include_top=False, input_shape=(*sizes, 3), **options)
+    finally:
+        gc.callbacks.remove(note)
+    # One begins as soon as it may again.
+    assert len(seen) <= 2 and gc.isenabled()
