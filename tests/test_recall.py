@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -287,3 +289,26 @@ def test_ops_of_others_are_compiled_every_time(counted: list[str]) -> None:
     for attempt in (1, 2):
         np.testing.assert_allclose(build()(x), np.tanh(x), rtol=1e-5)
         assert len(counted) == 2 * attempt
+
+
+_START = """
+import sys
+import numpy as np
+import graphc
+from graphc import ops
+x = graphc.placeholder((None, 3), name="x")
+f = graphc.function([x], ops.softmax(ops.tanh(x) * 2))
+print(f(np.arange(6, dtype=np.float32).reshape(2, 3)).tobytes().hex())
+wanted = ("graphc.passes", "graphc.schedule", "graphc.codegen", "llvmlite.binding")
+print(*(name for name in wanted if name in sys.modules))
+"""
+
+
+def test_another_process_starts_without_what_compiles() -> None:
+    runs = [
+        subprocess.run([sys.executable, "-c", _START], capture_output=True, text=True, check=True).stdout.splitlines()
+        for _ in range(2)
+    ]
+    assert runs[0][0] == runs[1][0]
+    assert runs[0][1].split() == ["graphc.passes", "graphc.schedule", "graphc.codegen", "llvmlite.binding"]
+    assert runs[1][1] == ""
