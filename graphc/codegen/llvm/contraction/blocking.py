@@ -345,7 +345,7 @@ def panel_tile(rows: Dim, columns: Dim, lanes: int, registers: int, most_rows: i
     if isinstance(columns, int):
         whole = -(-columns // lanes)
         # Six rows leave most batches a rest, which pays where a panel's width saves reading the left operand again.
-        is_wide = whole == 4 or whole >= 48 or (whole % 4 == 0 and isinstance(rows, int))
+        is_wide = whole == 4 or whole >= 32 or (whole % 4 == 0 and isinstance(rows, int))
         candidates = [v for v in heights if v <= whole and (v < 4 or is_wide)]
         vectors = min(candidates, key=lambda v: (-(-whole // v) * v * _WIDTH_COST[v], -v))
     height = heights[min(vectors, max(heights))]
