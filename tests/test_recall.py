@@ -241,6 +241,13 @@ def test_front_ends_are_no_part_of_the_compiler(tmp_path: Path) -> None:
     assert runtime_sources.digest_files(package) != before
 
 
+def test_a_compiler_that_changed_while_it_ran_is_not_known(tmp_path: Path) -> None:
+    package = _sources(tmp_path)
+    newest = max((package / name).stat().st_ctime_ns for name in ("compile.py", "ops/add.py"))
+    assert runtime_sources.digest_files(package, newest) == runtime_sources.digest_files(package)
+    assert runtime_sources.digest_files(package, newest - 1) is None
+
+
 def test_without_source_files_there_is_no_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert runtime_sources.digest_files(tmp_path / "nowhere") is None
     monkeypatch.setattr("graphc.runtime.source_digest", lambda: None)

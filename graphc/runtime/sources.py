@@ -5,30 +5,34 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from graphc.runtime import cache
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_LOADED = time.time_ns()
 # These describe graphs or look at programs; what they describe is in a program's key.
 _BESIDE = frozenset({"keras", "viz", "observe", "cli", "__pycache__"})
 
 
 @functools.cache
 def source_digest() -> str | None:
-    """Return the digest of the compiler's source files; None where they are not files."""
-    return digest_files(_PACKAGE)
+    """Return the digest of the compiler's source files; None where they are not files, or not those that run here."""
+    return digest_files(_PACKAGE, _LOADED)
 
 
-def digest_files(package: Path) -> str | None:
+def digest_files(package: Path, loaded: int | None = None) -> str | None:
     """Return the digest of a package's source files, of those rooms that make programs; None where there are none.
+
+    Nor where one was changed after `loaded` (nanoseconds since 1970): this process may run what it was before.
 
     It is remembered in the cache under the files' sizes and times of change, because reading them takes 20 ms.
     """
     try:
         files = sorted(_files(package, _BESIDE))
-        if not files:
+        if not files or (loaded is not None and any(s.st_ctime_ns > loaded for _, s in files)):
             return None
         facts = [f"{name} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}" for name, s in files]
         key = cache.entry_key("sources", str(package), *facts)
