@@ -68,6 +68,7 @@ class Function:
         self._fed = tuple(x for i, x in enumerate(self.inputs) if i != self._phase_position)
         self._dtypes = [dtypes.numpy_dtype(x.node.dtype) for x in self._fed]
         roots = (*self._output_nodes, *(new for _, new in self._updates))
+        _check_all_is_given(roots, [x.node for x in (*self._fed, *self.feed_dict)])
         self._depends_on_phase = any(phase.reached_from(n) for n in roots)
         self._prints = [n for n in graph.topological_order(roots) if n in _printed] if _printed else []
         self._changed = {i: _changes[n] for i, n in enumerate(self._output_nodes) if n in _changes}
@@ -138,6 +139,25 @@ class Function:
             placeholders, [*self._output_nodes, *self._prints], self._updates, givens=givens, name=self.name
         )
         return program
+
+
+def _check_all_is_given(roots: Sequence[Node], given: Sequence[Node]) -> None:
+    """Raise GraphError where the roots need a placeholder that is not given, nor what it leads to, nor a phase."""
+    seen, stack = set(given), list(roots)
+    while stack:
+        n = stack.pop()
+        if n in seen:
+            continue
+        seen.add(n)
+        stack.extend(n.inputs)
+        if n.op is PLACEHOLDER and not phase.is_phase(n):
+            names = ", ".join(str(i.attrs.get("name") or i.op.name) for i in given) or "none"
+            raise GraphError(
+                located(
+                    f"the outputs need '{n.attrs['name']}' {n.type} [{n.provenance}], which is not among the inputs of "
+                    f"K.function ({names})"
+                )
+            )
 
 
 def _input_node(x: Tensor, givens: dict[Node, Node]) -> Node:

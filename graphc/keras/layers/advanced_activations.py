@@ -9,8 +9,11 @@ from graphc.keras import activations, constraints, initializers, regularizers
 from graphc.keras import backend as K
 from graphc.keras.engine.base_layer import InputSpec, Layer
 from graphc.keras.legacy import interfaces
+from graphc.keras.legacy.activations import ParametricSoftplus, SReLU
 from graphc.keras.utils.generic_utils import to_list
 from graphc.keras.utils.location import located
+
+__all__ = ["ELU", "LeakyReLU", "PReLU", "ParametricSoftplus", "ReLU", "SReLU", "Softmax", "ThresholdedReLU"]
 
 
 class _Elementwise(Layer):

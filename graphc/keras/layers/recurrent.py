@@ -13,10 +13,14 @@ from graphc.keras.layers.rnn import RNN
 from graphc.keras.layers.rnn_cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
 from graphc.keras.layers.stacked_cells import StackedRNNCells
 from graphc.keras.legacy.recurrent import legacy_recurrent_support
+from graphc.keras.legacy.recurrent_layer import Recurrent, time_distributed_dense
 
 __all__ = [
-    "GRU", "LSTM", "RNN", "GRUCell", "InputSpec", "LSTMCell", "Layer", "SimpleRNN", "SimpleRNNCell", "StackedRNNCells",
+    "GRU", "LSTM", "RNN", "GRUCell", "InputSpec", "LSTMCell", "Layer", "Recurrent", "SimpleRNN", "SimpleRNNCell",
+    "StackedRNNCells", "time_distributed_dense",
 ]  # fmt: skip
+
+_time_distributed_dense = time_distributed_dense
 
 
 class RNNOfCell(RNN):

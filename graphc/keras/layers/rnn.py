@@ -142,7 +142,7 @@ class RNN(Composite):
                     f"{shapes}: give the first layer `batch_input_shape`, or Input `batch_shape`"
                 )
             )
-        if self._states is None:
+        if any(state is None for state in self.states):
             self._states = [K.zeros(shape) for shape in sizes]
         values = [np.zeros(shape) for shape in sizes] if states is None else to_list(states, allow_tuple=True)
         if len(values) != len(shapes):
@@ -155,7 +155,7 @@ class RNN(Composite):
                         f"but was given {getattr(value, 'shape', value)}"
                     )
                 )
-        K.batch_set_value(list(zip(self._states, values)))
+        K.batch_set_value(list(zip(self.states, values)))
 
     # Calls
 
@@ -201,6 +201,10 @@ class RNN(Composite):
             constants=further,
             unroll=self._is_unrolled(x),
         )
+        return self._results(inputs, last, outputs, states)
+
+    def _results(self, inputs: Any, last: Any, outputs: Any, states: Sequence[Any]) -> Any:
+        """Return what the layer's options choose of the results of K.rnn, and keep the states of a stateful layer."""
         if self.stateful:
             self.add_update(list(zip(self.states, states)), inputs)
         output = outputs if self.return_sequences else last

@@ -122,17 +122,21 @@ legacy_add_weight_support = generate_legacy_interface(["name", "shape"], preproc
 
 def _count_steps(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
     """Samples become steps where the generator says how many there are in a batch."""
-    if {"samples_per_epoch", "val_samples", "nb_val_samples"} & set(kwargs):
+    counts = sorted({"samples_per_epoch", "val_samples", "nb_val_samples"} & set(kwargs))
+    if counts:
         warn(
             "Keras 1 counted samples, Keras 2 counts batches drawn from the generator: `steps_per_epoch` is "
             "`samples_per_epoch` / batch size, and so are `validation_steps` and `steps`."
         )
+    generator = args[1] if len(args) > 1 else kwargs.get("generator")
+    for name in counts:
+        batch_size = getattr(kwargs.get("validation_data") if name == "nb_val_samples" else generator, "batch_size", 0)
+        # An epoch leaves out a last batch that is not full, as in Keras 2; whoever evaluates wants every sample.
+        is_rounded_up = name != "samples_per_epoch"
+        kwargs[name] = (kwargs[name] + (batch_size - 1) * is_rounded_up) // batch_size if batch_size else kwargs[name]
     if len(args) > 2 or "samples_per_epoch" not in kwargs or "steps_per_epoch" in kwargs:
         return args, kwargs, []
-    samples = kwargs.pop("samples_per_epoch")
-    generator = args[1] if len(args) > 1 else kwargs.get("generator")
-    batch_size = getattr(generator, "batch_size", None)
-    kwargs["steps_per_epoch"] = samples // batch_size if batch_size else samples
+    kwargs["steps_per_epoch"] = kwargs.pop("samples_per_epoch")
     return args, kwargs, [("steps_per_epoch", "samples_per_epoch")]
 
 

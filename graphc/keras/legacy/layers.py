@@ -3,5 +3,8 @@
 from graphc.keras.legacy.activations import ParametricSoftplus, SReLU
 from graphc.keras.legacy.dense import Highway, MaxoutDense, TimeDistributedDense
 from graphc.keras.legacy.merge import Merge, merge
+from graphc.keras.legacy.recurrent_layer import Recurrent
 
-__all__ = ["Highway", "MaxoutDense", "Merge", "ParametricSoftplus", "SReLU", "TimeDistributedDense", "merge"]
+__all__ = [
+    "Highway", "MaxoutDense", "Merge", "ParametricSoftplus", "Recurrent", "SReLU", "TimeDistributedDense", "merge",
+]  # fmt: skip

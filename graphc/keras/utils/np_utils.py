@@ -29,3 +29,17 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Array:
     norms[norms == 0] = 1
     result: Array = x / np.expand_dims(norms, axis)
     return result
+
+
+def probas_to_classes(y_pred: Any) -> Array:
+    """Return the classes of rows of probabilities; of a single column, 1 where it is above a half. Keras 1's."""
+    probabilities = np.asarray(y_pred)
+    if probabilities.ndim > 1 and probabilities.shape[1] > 1:
+        return categorical_probas_to_classes(probabilities)
+    return (probabilities > 0.5).astype("int")
+
+
+def categorical_probas_to_classes(p: Any) -> Array:
+    """Return the class of each row of probabilities. Keras 1's."""
+    classes: Array = np.asarray(p).argmax(axis=1)
+    return classes

@@ -147,3 +147,16 @@ def test_uids_and_names_start_again_with_the_session() -> None:
     assert K.learning_phase() is old
     K.clear_session()
     assert K.learning_phase() is not old
+
+
+def test_an_input_that_is_missing_is_told_when_the_function_is_made() -> None:
+    x, y = K.placeholder(shape=(None, 3), name="x"), K.placeholder(shape=(None, 3), name="y")
+    hidden = x * 2.0
+    with pytest.raises(GraphcError, match=r"the outputs need 'y' .*not among the inputs of K.function \(x\)"):
+        K.function([x], [hidden + y])
+    with pytest.raises(GraphcError, match=r"the outputs need 'x' .*K.function \(none\)"):
+        K.function([], [], updates=[K.update_add(K.variable(np.zeros(3)), K.sum(x, axis=0))])
+    (value,) = K.function([hidden], [hidden + y], feed_dict={y: X})([X])
+    np.testing.assert_array_equal(value, 2 * X)
+    (value,) = K.function([x], [K.in_train_phase(x, hidden)])([X])
+    np.testing.assert_array_equal(value, 2 * X)

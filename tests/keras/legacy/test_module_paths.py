@@ -23,6 +23,7 @@ MOVED = [
     ("layers.core", "InputSpec", layers.InputSpec),
     ("layers.core", "Layer", layers.Layer),
     ("layers.recurrent", "Layer", layers.Layer),
+    ("layers.advanced_activations", "SReLU", layers.SReLU),
 ]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from graphc.keras.utils import normalize, to_categorical
+from graphc.keras.utils.np_utils import categorical_probas_to_classes, probas_to_classes
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (5, 1), (2, 3), (2, 3, 1)])
@@ -27,3 +28,10 @@ def test_norms() -> None:
     np.testing.assert_allclose(
         normalize(np.array([[3.0, 4.0], [1.0, 4.0]]), axis=0, order=1), [[0.75, 0.5], [0.25, 0.5]]
     )
+
+
+def test_probabilities_to_classes() -> None:
+    rows = np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]])
+    np.testing.assert_array_equal(probas_to_classes(rows), [1, 0])
+    np.testing.assert_array_equal(categorical_probas_to_classes(rows), [1, 0])
+    np.testing.assert_array_equal(probas_to_classes(np.array([[0.2], [0.7], [0.5]])), [[0], [1], [0]])
