@@ -13,9 +13,13 @@ from graphc.schedule.fuse import Fusion
 from graphc.schedule.group import Group
 from graphc.schedule.kernels import BuiltKernel, build_kernel
 from graphc.schedule.scan import LoopPlan, body_program, plan_loop, start_kernels
-from graphc.schedule.storage import Storage
+from graphc.schedule.storage import Storage, group_reads
 from graphc.schedule.structured import build_structured
-from graphc.symbolic import Dim, add, multiply
+from graphc.symbolic import Dim, add, evaluate, multiply, symbols
+
+# Kernels that read so many bytes of temporaries and leave that much less run as soon as they can; a size that only a
+# call knows counts as this one.
+LARGE_BYTES, SHRINKING, USUAL_SIZE = 1 << 20, 16, 32
 
 
 def lower_steps(fusion: Fusion, storage: Storage) -> tuple[Step, ...]:
@@ -24,7 +28,7 @@ def lower_steps(fusion: Fusion, storage: Storage) -> tuple[Step, ...]:
     steps: list[Step] = []
     launched: list[Group] = []
     after_loop = False
-    for group in _in_order(fusion):
+    for group in _in_order(fusion, {g for g in fusion.groups if _sums_up(g, fusion, storage)}):
         if group in loops:
             steps += _loop_steps(loops[group], group.members[0], storage)
             launched, after_loop = [], True
@@ -78,8 +82,27 @@ def _launch(
     return Launch(built.kernel, arguments, work, moved, barrier, origin, unfused)
 
 
-def _in_order(fusion: Fusion) -> list[Group]:
-    """Return the groups in an order that respects all edges, the earliest made first (their inputs are warm)."""
+def _sums_up(group: Group, fusion: Fusion, storage: Storage) -> bool:
+    """Tell whether a group reads large temporaries and leaves little: gradients of weights, folds of a batch."""
+    stored = {name for n in group.members for name in storage.written.get(n, ())}
+    named = {storage.read[name] for name in group_reads(group, fusion.elements) if name in storage.read} - stored
+    read, left = (sum(_usual_bytes(name, storage) for name in names) for names in (named, stored))
+    return read >= LARGE_BYTES and read >= SHRINKING * left
+
+
+def _usual_bytes(name: str, storage: Storage) -> int:
+    """Return about how many bytes a temporary has; 0 for what has its memory anyway."""
+    if name not in storage.buffers or storage.buffers[name].role != "temporary":
+        return 0
+    size, dtype = storage.size(name)
+    return evaluate(size, dict.fromkeys(symbols(size), USUAL_SIZE)) * dtypes.itemsize(dtype)
+
+
+def _in_order(fusion: Fusion, first: set[Group]) -> list[Group]:
+    """Return the groups in an order that respects all edges, the earliest made first (their inputs are warm).
+
+    Those of `first` go as soon as they can: what they read need not wait in memory for them.
+    """
     waiting = {
         g.number: {h.number for h in fusion.groups if fusion.order.precedes(h.number, g.number)} for g in fusion.groups
     }
@@ -88,16 +111,16 @@ def _in_order(fusion: Fusion) -> list[Group]:
     for number, before in waiting.items():
         for b in before:
             followers[b].append(number)
-    ready = [number for number, before in waiting.items() if not before]
+    ready = [(by_number[number] not in first, number) for number, before in waiting.items() if not before]
     heapq.heapify(ready)
     result: list[Group] = []
     while ready:
-        number = heapq.heappop(ready)
+        _, number = heapq.heappop(ready)
         result.append(by_number[number])
         for follower in followers[number]:
             waiting[follower].discard(number)
             if not waiting[follower]:
-                heapq.heappush(ready, follower)
+                heapq.heappush(ready, (by_number[follower] not in first, follower))
     return result
 
 

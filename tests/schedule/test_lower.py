@@ -202,3 +202,13 @@ def test_only_loops_and_contractions_are_emitted() -> None:
     x = placeholder((None, 6))
     plan = check(Graph((x,), (ops.argmax(x, axis=-1), ops.mean(x, axis=0))), [normal(4, 6)])
     assert all(isinstance(launch.kernel, LoopKernel) for launch in plan.launches)
+
+
+@pytest.mark.parametrize(("width", "is_soon"), [(2**14, True), (2**6, False)])
+def test_what_sums_up_large_values_runs_before_others_need_memory(width: int, is_soon: bool) -> None:
+    x, w = placeholder((None, width)), placeholder((width, width))
+    first = ops.matmul(x, w)
+    second = ops.matmul(first, w)
+    plan = lower_graph(Graph((x, w), (ops.matmul(second, w), ops.sum(first, 1))))
+    labels = [launch.kernel.label for launch in plan.launches]
+    assert labels.index("sum") == (1 if is_soon else len(labels) - 1)
