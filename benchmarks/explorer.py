@@ -2,8 +2,8 @@
 
     python benchmarks/explorer.py [MODEL | PAGE.html] [--rounds 3]
 
-MODEL is a network of keras.applications (InceptionResNetV2 where none is named), compiled for training, whose page is
-written with times measured on one image; a page that is there already is opened as it is. Needs Chromium.
+MODEL is a network of keras.applications (InceptionResNetV2 where none is named), whose page is written with times
+measured on one image; a page that is there already is opened as it is. Needs Chromium.
 
 Between two tasks a page draws and listens: one of 100 ms is hardly noticed. Both columns are milliseconds: `worked` is
 processor time of the page's main thread, which other programs do not lengthen much; `passed` is the clock's. Each is
@@ -33,7 +33,6 @@ def page_of(name: str, folder: Path) -> Path:
     import graphc  # only where a page is made
 
     model = getattr(graphc.keras.applications, name)(weights=None, input_shape=_IMAGE)
-    model.compile("sgd", "categorical_crossentropy")
     return graphc.view(model, folder / f"{name}.html", run=True, rows=1)
 
 

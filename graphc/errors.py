@@ -19,6 +19,18 @@ class GraphError(GraphcError, ValueError):
     """A graph is malformed: a missing input, an unconnected output, a duplicated name."""
 
 
+class OptionError(GraphcError, ValueError):
+    """An argument has a value that it cannot have."""
+
+
+class UsageError(GraphcError, TypeError):
+    """Something was called with arguments, or used in a way, that it does not take."""
+
+
+class MissingPackageError(GraphcError, ImportError):
+    """A package is needed that graphc does not install by itself; the message says how to."""
+
+
 class GradientError(GraphcError, ValueError):
     """A gradient was asked for where none is defined."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
+
 import pytest
 
 from tests.errors import errors_page
@@ -40,3 +43,26 @@ def test_places_are_found_with_what_they_say() -> None:
 )
 def test_examples_hold_nothing_of_the_run(message: str, tidied: str) -> None:
     assert PAGE.tidy(message) == tidied
+
+
+# Where Python's own protocols ask for an error of a certain kind, and where graphc makes it one of its own at once.
+OWN_PROTOCOLS = {
+    "AttributeError": "a module or an object has no such name",
+    "KeyError": "a mapping has no such key",
+    "IndexError": "the end of iterating by position",
+    "StopIteration": "the end of a generator",
+    "NotImplementedError": "a method that Keras's classes leave to those who derive from them",
+    "MemoryError": "there is no memory",
+    "AssertionError": "what cannot happen",
+}
+CAUGHT_AT_ONCE = {"config.py", "codegen/llvm/sizes.py", "symbolic/algebra.py"}
+
+
+def test_everything_raised_on_purpose_is_an_error_of_graphc() -> None:
+    foreign = []
+    for path in sorted(PAGE.PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            raised = node.exc.func if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) else None
+            if isinstance(raised, ast.Name) and hasattr(builtins, raised.id) and raised.id not in OWN_PROTOCOLS:
+                foreign.append((str(path.relative_to(PAGE.PACKAGE)), raised.id))
+    assert {place for place, _ in foreign} <= CAUGHT_AT_ONCE, foreign

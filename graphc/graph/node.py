@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphc.errors import UsageError
 from graphc.graph import provenance as _provenance
 from graphc.graph.builders import builder
 from graphc.graph.provenance import Provenance
@@ -67,11 +68,11 @@ class Node:
         return f"<{self.op.name}{f' {name}' if name else ''}: {self.type}>"
 
     def __bool__(self) -> bool:
-        raise TypeError("a node has no truth value before it is computed; use ops.where or ops.logical_and")
+        raise UsageError("a node has no truth value before it is computed; use ops.where or ops.logical_and")
 
     def __len__(self) -> int:
         if not self.shape or not isinstance(self.shape[0], int):
-            raise TypeError(f"{self!r} has no known length")
+            raise UsageError(f"{self!r} has no known length")
         return self.shape[0]
 
     def __iter__(self) -> Any:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from graphc.errors import OptionError
 from graphc.keras import backend as K
 from graphc.keras.utils.generic_utils import deserialize_keras_object
+from graphc.keras.utils.location import located
 
 # The fixed point of the self-normalizing network: mean 0 and variance 1 are kept (Klambauer et al., 2017).
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -14,9 +16,9 @@ _SELU_SCALE = 1.0507009873554804934193349852946
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """Return exp(x) / sum(exp(x)) over the axis. Raises ValueError for a tensor of one axis."""
+    """Return exp(x) / sum(exp(x)) over the axis. Raises OptionError for a tensor of one axis."""
     if K.ndim(x) < 2:
-        raise ValueError(f"Cannot apply softmax to a tensor that is 1D. Received input: {x}")
+        raise OptionError(located(f"Cannot apply softmax to a tensor that is 1D. Received input: {x}"))
     return K.softmax(x, axis=axis)
 
 
@@ -76,18 +78,18 @@ def serialize(activation: Any) -> str:
 
 
 def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """Return the function of this name. Raises ValueError for an unknown one."""
+    """Return the function of this name. Raises OptionError for an unknown one."""
     return deserialize_keras_object(name, globals(), custom_objects, "activation function")
 
 
 def get(identifier: Any) -> Any:
-    """Return the function that a name or a callable stands for, `linear` for None. Raises ValueError for others."""
+    """Return the function that a name or a callable stands for, `linear` for None. Raises OptionError for others."""
     if identifier is None:
         return linear
     if isinstance(identifier, str):
         return deserialize(identifier)
     if not callable(identifier):
-        raise ValueError(f"Could not interpret activation function identifier: {identifier!r}")
+        raise OptionError(located(f"Could not interpret activation function identifier: {identifier!r}"))
     if hasattr(identifier, "_inbound_nodes"):
         warnings.warn(
             f"Do not pass a layer instance (such as {type(identifier).__name__}) as the activation argument of another "

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from graphc.errors import OptionError
 from graphc.keras import backend as K
 from graphc.keras import initializers
+from graphc.keras.utils.location import located
 
 __all__ = [
     "get", "get_fans", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_uniform",
@@ -17,10 +19,10 @@ Shape = Sequence[int]
 
 
 def get_fans(shape: Shape, dim_ordering: str = "tf") -> tuple[float, float]:
-    """Return (fan in, fan out) of a weight; kernels of `th` hold their filters first. Raises ValueError for others."""
+    """Return (fan in, fan out) of a weight; kernels of `th` hold their filters first. Raises OptionError for others."""
     formats = {"tf": "channels_last", "th": "channels_first"}
     if dim_ordering not in formats:
-        raise ValueError(f"Unknown dim_ordering: {dim_ordering}")
+        raise OptionError(located(f"Unknown dim_ordering: {dim_ordering}"))
     return initializers._compute_fans(shape, formats[dim_ordering])
 
 
@@ -40,9 +42,9 @@ def orthogonal(shape: Shape, scale: float = 1.1, name: str | None = None, dim_or
 
 
 def identity(shape: Shape, scale: float = 1, name: str | None = None, dim_ordering: str = "tf") -> Any:
-    """Return a variable of `scale` on the diagonal. Raises ValueError where it is not square."""
+    """Return a variable of `scale` on the diagonal. Raises OptionError where it is not square."""
     if len(shape) != 2 or shape[0] != shape[1]:
-        raise ValueError(f"The identity initialises square matrices, not weights of shape {tuple(shape)}")
+        raise OptionError(located(f"The identity initialises square matrices, not weights of shape {tuple(shape)}"))
     return K.variable(initializers.Identity(scale)(shape), name=name)
 
 
@@ -75,7 +77,7 @@ he_normal = _by_fans("he_normal", lambda fan_in, fan_out: ("normal", (2.0 / fan_
 
 
 def get(identifier: Any, **kwargs: Any) -> Any:
-    """Return the initialiser of a name; a callable is itself. Raises ValueError for others.
+    """Return the initialiser of a name; a callable is itself. Raises OptionError for others.
 
     The keyword arguments are Keras 1's, and have no effect.
     """
@@ -83,5 +85,5 @@ def get(identifier: Any, **kwargs: Any) -> Any:
         return identifier
     names = {name for name in __all__ if not name.startswith("get")}
     if identifier not in names:
-        raise ValueError(f"Invalid initialization: {identifier}; there are {', '.join(sorted(names))}")
+        raise OptionError(located(f"Invalid initialization: {identifier}; there are {', '.join(sorted(names))}"))
     return globals()[identifier]

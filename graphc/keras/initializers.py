@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import OptionError, UsageError
 from graphc.keras import backend as K
 from graphc.keras.backend.sampling import Draw, draw_seed
 from graphc.keras.utils.generic_utils import deserialize_keras_object, object_of, serialize_keras_object
+from graphc.keras.utils.location import located
 
 # Standard deviation of a unit normal that is cut off at two standard deviations.
 _TRUNCATED_STD = 0.87962566103423978
@@ -23,7 +25,9 @@ class Initializer:
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         """Return the first value of a weight of this shape."""
-        raise TypeError(f"{type(self).__name__} does not say how to fill a weight: define `__call__(shape, dtype)`")
+        raise UsageError(
+            located(f"{type(self).__name__} does not say how to fill a weight: define `__call__(shape, dtype)`")
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal initializer."""
@@ -117,20 +121,22 @@ class VarianceScaling(RandomInitializer):
     """Random numbers of variance scale / n, n being fan in, fan out or their mean.
 
     `normal` is cut off at two of its own standard deviations, which are widened so that the variance stays;
-    `uniform` spans [-limit, limit] with limit = sqrt(3 * scale / n). Raises ValueError for arguments out of range.
+    `uniform` spans [-limit, limit] with limit = sqrt(3 * scale / n). Raises OptionError for arguments out of range.
     """
 
     def __init__(
         self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "normal", seed: int | None = None
     ) -> None:
         if scale <= 0.0:
-            raise ValueError(f"`scale` must be a positive float. Got: {scale}")
+            raise OptionError(located(f"`scale` must be a positive float. Got: {scale}"))
         mode, distribution = mode.lower(), distribution.lower()
         if mode not in {"fan_in", "fan_out", "fan_avg"}:
-            raise ValueError(f'Invalid `mode` argument: expected one of "fan_in", "fan_out", "fan_avg" but got {mode}')
+            raise OptionError(
+                located(f'Invalid `mode` argument: expected one of "fan_in", "fan_out", "fan_avg" but got {mode}')
+            )
         if distribution not in {"normal", "uniform"}:
-            raise ValueError(
-                f'Invalid `distribution` argument: expected one of "normal", "uniform" but got {distribution}'
+            raise OptionError(
+                located(f'Invalid `distribution` argument: expected one of "normal", "uniform" but got {distribution}')
             )
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
 
@@ -166,17 +172,17 @@ class Orthogonal(Initializer):
 
 
 class Identity(Initializer):
-    """The identity matrix times `gain`, repeated along the longer side. Raises ValueError where it cannot be."""
+    """The identity matrix times `gain`, repeated along the longer side. Raises OptionError where it cannot be."""
 
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         if len(shape) != 2:
-            raise ValueError("Identity matrix initializer can only be used for 2D matrices.")
+            raise OptionError(located("Identity matrix initializer can only be used for 2D matrices."))
         short, long = min(shape), max(shape)
         if long % short:
-            raise ValueError("Long side should be multiple of short side.")
+            raise OptionError(located("Long side should be multiple of short side."))
         return self.gain * np.concatenate([np.identity(short)] * (long // short), axis=0 if shape[0] > shape[1] else 1)
 
     def get_config(self) -> dict[str, Any]:
@@ -226,7 +232,7 @@ orthogonal = Orthogonal
 def _compute_fans(shape: Sequence[int], data_format: str = "channels_last") -> tuple[float, float]:
     """Return (fan in, fan out) of a weight: matrices, kernels of 1 to 3 axes of space; sqrt(size) twice for others.
 
-    Raises ValueError for an unknown data format.
+    Raises OptionError for an unknown data format.
     """
     if len(shape) == 2:
         return shape[0], shape[1]
@@ -238,7 +244,7 @@ def _compute_fans(shape: Sequence[int], data_format: str = "channels_last") -> t
     if data_format == "channels_last":
         field = math.prod(shape[:-2])
         return shape[-2] * field, shape[-1] * field
-    raise ValueError(f"Invalid data_format: {data_format}")
+    raise OptionError(located(f"Invalid data_format: {data_format}"))
 
 
 def serialize(initializer: Any) -> Any:
@@ -255,12 +261,12 @@ def first_value(initializer: Any, shape: tuple[int, ...]) -> Any:
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """Return the initializer of a config. Raises ValueError for an unknown one."""
+    """Return the initializer of a config. Raises OptionError for an unknown one."""
     return deserialize_keras_object(config, globals(), custom_objects, "initializer")
 
 
 def get(identifier: Any) -> Any:
-    """Return the initializer that a config, a name or a callable stands for. Raises ValueError for others.
+    """Return the initializer that a config, a name or a callable stands for. Raises OptionError for others.
 
     A function that asks for a `name` beside the shape, as those of Keras 1 may, is given None.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.errors import OptionError
 from graphc.keras import backend as K
 from graphc.keras.losses import (
     binary_crossentropy,
@@ -21,6 +22,7 @@ from graphc.keras.losses import (
     squared_hinge,
 )
 from graphc.keras.utils.generic_utils import deserialize_keras_object, object_of, serialize_keras_object
+from graphc.keras.utils.location import located
 
 __all__ = [
     "MAE", "MAPE", "MSE", "MSLE", "binary_accuracy", "binary_crossentropy", "categorical_accuracy",
@@ -80,10 +82,10 @@ def recall(y_true: Any, y_pred: Any) -> Any:
 def fbeta_score(y_true: Any, y_pred: Any, beta: float = 1) -> Any:
     """Return the weighted harmonic mean of precision and recall, 0 without positive targets (a metric of Keras 1).
 
-    Raises ValueError for a negative beta.
+    Raises OptionError for a negative beta.
     """
     if beta < 0:
-        raise ValueError(f"The lowest choosable beta is zero (only precision). Received: {beta}")
+        raise OptionError(located(f"The lowest choosable beta is zero (only precision). Received: {beta}"))
     p, r = precision(y_true, y_pred), recall(y_true, y_pred)
     score = (1 + beta**2) * (p * r) / (beta**2 * p + r + K.epsilon())
     return K.switch(K.equal(K.sum(_positives(y_true)), 0.0), 0.0 * score, score)
@@ -116,10 +118,10 @@ def serialize(metric: Any) -> Any:
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """Return the metric of a name or config. Raises ValueError for an unknown one."""
+    """Return the metric of a name or config. Raises OptionError for an unknown one."""
     return deserialize_keras_object(config, globals(), custom_objects, "metric function")
 
 
 def get(identifier: Any) -> Any:
-    """Return the metric that a name, a config or a callable stands for. Raises ValueError for others."""
+    """Return the metric that a name, a config or a callable stands for. Raises OptionError for others."""
     return object_of(identifier, deserialize, "metric function", by_name=True)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, ParamSpec, Protocol, TypeAlias
 import numpy as np
 
 from graphc import dtypes, ops
-from graphc.errors import DTypeError, GraphError, ShapeError
+from graphc.errors import DTypeError, GraphError, ShapeError, UsageError
 from graphc.graph import Node, Op, TensorType, apply, as_node, broadcast_shapes, locate, register, register_builder
 from graphc.loopir import Call, Expr
 from graphc.ops.axes import normalize_axes, normalize_axis
@@ -237,7 +237,7 @@ def composite(
         @functools.wraps(body)
         def build(*args: Any, **kwargs: Any) -> Node:
             if len(args) < count:
-                raise TypeError(f"{body.__name__} takes {count} operands; {len(args)} were given")
+                raise UsageError(f"{body.__name__} takes {count} operands; {len(args)} were given")
             inputs = as_nodes(*args[:count]) if accepts is None else promoted(*args[:count], accepts=accepts)
             attrs = {**defaults, **dict(zip(names, args[count:])), **kwargs}
             if "axis" in attrs:

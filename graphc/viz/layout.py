@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from graphc.viz.positions import place_along
 
-_SWEEPS = 8
+# Sweeps over a drawing; fewer over a large one, in which they take long and few crossings can be told apart anyhow.
+_LEAST_SWEEPS, _MOST_SWEEPS, _SWEPT = 2, 8, 16_000
 _BEND_WIDTH = 6.0
 Edge = tuple[int, int]
 
@@ -131,7 +132,7 @@ def _order(part: list[int], rank_of: list[int], chains: list[list[int]]) -> list
     rows = [by_rank[rank] for rank in sorted(by_rank)]
     above, below = _neighbours(chains)
     best, fewest = rows, _crossings(rows, below)
-    for sweep in range(_SWEEPS):
+    for sweep in range(min(_MOST_SWEEPS, max(_LEAST_SWEEPS, _SWEPT // max(len(part), 1)))):
         rows = [list(row) for row in rows]
         downward = sweep % 2 == 0
         fixed = above if downward else below

@@ -8,7 +8,7 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
-from graphc.errors import GraphcError
+from graphc.errors import MissingPackageError
 
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
 _CURVE_STEPS = 16
@@ -19,12 +19,12 @@ Point = tuple[float, float]
 
 
 def to_png_bytes(svg: str) -> bytes:
-    """Return the picture of an SVG document of this package as PNG. Raises GraphcError where Pillow is missing."""
+    """Return the picture of an SVG document of this package as PNG. Raises MissingPackageError without Pillow."""
     try:
         # An optional package: pictures as SVG and DOT need none.
         from PIL import Image, ImageDraw
     except ImportError:
-        raise GraphcError("drawing PNG needs the package Pillow (or write .svg, which needs nothing)") from None
+        raise MissingPackageError("drawing PNG needs the package Pillow (or write .svg, which needs nothing)") from None
     root = ElementTree.fromstring(svg)
     width, height = (float(root.get(name, "1")) for name in ("width", "height"))
     scale = min(_SCALE, (_MOST_PIXELS / (width * height)) ** 0.5)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ShapeError
+from graphc.errors import OptionError, ShapeError
 from graphc.keras.settings_file import read_settings
 from graphc.keras.utils.location import located
 
@@ -29,9 +29,9 @@ def floatx() -> str:
 
 
 def set_floatx(floatx: str) -> None:
-    """Set the default float dtype: `"float16"`, `"float32"` or `"float64"`. Raises ValueError for others."""
+    """Set the default float dtype: `"float16"`, `"float32"` or `"float64"`. Raises OptionError for others."""
     if floatx not in {"float16", "float32", "float64"}:
-        raise ValueError(f"Unknown floatx type: {floatx}; expected float16, float32 or float64")
+        raise OptionError(located(f"Unknown floatx type: {floatx}; expected float16, float32 or float64"))
     _settings["floatx"] = str(floatx)
 
 
@@ -46,9 +46,9 @@ def image_data_format() -> str:
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Set the default order of image axes. Raises ValueError for an unknown one."""
+    """Set the default order of image axes. Raises OptionError for an unknown one."""
     if data_format not in {"channels_last", "channels_first"}:
-        raise ValueError(f"Unknown data_format: {data_format}")
+        raise OptionError(located(f"Unknown data_format: {data_format}"))
     _settings["image_data_format"] = str(data_format)
 
 
@@ -65,7 +65,7 @@ def normalize_data_format(value: str | None) -> str:
 def set_image_dim_ordering(dim_ordering: str) -> None:
     """Keras 1 name of `set_image_data_format`: `"tf"` is channels_last, `"th"` channels_first."""
     if dim_ordering not in {"tf", "th"}:
-        raise ValueError(f"Unknown dim_ordering: {dim_ordering}")
+        raise OptionError(located(f"Unknown dim_ordering: {dim_ordering}"))
     set_image_data_format("channels_first" if dim_ordering == "th" else "channels_last")
 
 

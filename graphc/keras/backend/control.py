@@ -6,10 +6,11 @@ from typing import Any
 
 import graphc
 from graphc import ops
-from graphc.errors import GradientError
+from graphc.errors import GradientError, OptionError
 from graphc.graph import Node, topological_order
 from graphc.keras.backend.session import is_on, learning_phase
 from graphc.keras.backend.tensor import Tensor, as_node, as_nodes
+from graphc.keras.utils.location import located
 
 
 def gradients(loss: Any, variables: Any) -> list[Tensor | None]:
@@ -52,15 +53,17 @@ def _value(expression: Any) -> Any:
 def switch(condition: Any, then_expression: Any, else_expression: Any) -> Tensor:
     """Return one tensor where the condition holds and the other elsewhere; functions of nothing are called first.
 
-    A condition of lower rank decides about whole blocks of the first axes. Raises ValueError for one of higher rank.
+    A condition of lower rank decides about whole blocks of the first axes. Raises OptionError for one of higher rank.
     """
     chosen, other = as_nodes(_value(then_expression), _value(else_expression))
     test = ops.cast(as_node(condition), "bool")
     rank = max(chosen.rank, other.rank)
     if test.rank > rank:
-        raise ValueError(
-            "Rank of `condition` should be less than or equal to rank of `then_expression` and `else_expression`. "
-            f"ndim(condition)={test.rank}, ndim(then_expression)={rank}"
+        raise OptionError(
+            located(
+                "Rank of `condition` should be less than or equal to rank of `then_expression` and `else_expression`. "
+                f"ndim(condition)={test.rank}, ndim(then_expression)={rank}"
+            )
         )
     if test.rank and test.rank < rank:
         test = ops.reshape(test, (*test.shape, *(1,) * (rank - test.rank)))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from graphc import ops
+from graphc.errors import OptionError
 from graphc.graph import Node
 from graphc.keras.backend.common import epsilon
 from graphc.keras.backend.tensor import Tensor, as_node, as_nodes
+from graphc.keras.utils.location import located
 
 
 def _clipped(n: Node) -> Node:
@@ -16,9 +18,11 @@ def _clipped(n: Node) -> Node:
 
 def _class_axis(n: Node, axis: int) -> int:
     if axis != -1 and axis not in range(n.rank):
-        raise ValueError(
-            f"Unexpected channels axis {axis}. Expected to be -1 or one of the axes of `output`, "
-            f"which has {n.rank} dimensions."
+        raise OptionError(
+            located(
+                f"Unexpected channels axis {axis}. Expected to be -1 or one of the axes of `output`, "
+                f"which has {n.rank} dimensions."
+            )
         )
     return axis % n.rank
 
@@ -27,7 +31,7 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     """Return -sum(target * log(p)) over the class axis.
 
     p is `output` divided by its sum and clipped to [epsilon, 1 - epsilon]; with `from_logits`, softmax(output).
-    Raises ValueError for an axis that `output` lacks.
+    Raises OptionError for an axis that `output` lacks.
     """
     n, t = as_nodes(output, target)
     axis = _class_axis(n, axis)
@@ -42,7 +46,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     """Return -log(p) of the target class, p being `output` clipped to [epsilon, 1 - epsilon], then divided by its sum.
 
     With `from_logits`, p is softmax(output). `target` holds classes, with or without a last axis of size 1.
-    Raises ValueError for an axis that `output` lacks.
+    Raises OptionError for an axis that `output` lacks.
     """
     n, t = as_node(output), ops.cast(as_node(target), "int64")
     axis = _class_axis(n, axis)

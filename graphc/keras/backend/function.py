@@ -11,7 +11,7 @@ import numpy as np
 
 import graphc
 from graphc import dtypes, graph, ops
-from graphc.errors import DTypeError, GraphError, ShapeError
+from graphc.errors import DTypeError, GraphError, OptionError, ShapeError, UsageError
 from graphc.graph import PLACEHOLDER, Node
 from graphc.keras.backend import phase
 from graphc.keras.backend.tensor import Tensor, Variable, as_node
@@ -54,7 +54,9 @@ class Function:
         updates = () if updates is None else updates
         for what, given in (("inputs", inputs), ("outputs", outputs), ("updates", updates)):
             if not isinstance(given, (list, tuple)):
-                raise TypeError(f"`{what}` of a backend function should be a list or tuple, not {type(given).__name__}")
+                raise UsageError(
+                    located(f"`{what}` of a backend function should be a list or tuple, not {type(given).__name__}")
+                )
         self.inputs = list(inputs)
         self.outputs = list(outputs)
         self.name = name
@@ -80,7 +82,7 @@ class Function:
         A value may be a tensor, which is then computed in place of the input, or None: the input is not needed.
         """
         if not isinstance(inputs, (list, tuple)):
-            raise TypeError(located("`inputs` should be a list or tuple."))
+            raise UsageError(located("`inputs` should be a list or tuple."))
         if len(inputs) < len(self.inputs):
             raise GraphError(located(f"the function has {len(self.inputs)} inputs; {len(inputs)} values were given"))
         values, training = list(inputs), 0
@@ -185,7 +187,7 @@ def fed_array(value: Any, x: Tensor) -> Array:
         raise ShapeError(located(f"the value for {x.name} is no array: {error}")) from error
     try:
         if array.dtype.kind == "c":
-            raise TypeError("imaginary parts would be lost")
+            raise UsageError(located("imaginary parts would be lost"))
         return array.astype(dtypes.numpy_dtype(x.node.dtype), copy=False)
     except (TypeError, ValueError) as error:
         raise DTypeError(
@@ -216,9 +218,9 @@ def function(
     """Return a callable of a list of values for `inputs` that returns the list of `outputs`' values.
 
     `updates` is a list of (variable, new value). `feed_dict` (tensor -> value, read at each call) and `fetches`
-    (more updates) are accepted as in Keras on TensorFlow. Raises ValueError for other keyword arguments.
+    (more updates) are accepted as in Keras on TensorFlow. Raises OptionError for other keyword arguments.
     """
     for key in kwargs:
         if key not in ("name", "feed_dict", "fetches"):
-            raise ValueError(f"Invalid argument '{key}' passed to K.function")
+            raise OptionError(located(f"Invalid argument '{key}' passed to K.function"))
     return Function(inputs, outputs, updates, **kwargs)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc import ops
+from graphc.errors import OptionError
 from graphc.graph import Node
 from graphc.keras.backend.tensor import Tensor, as_node, as_nodes
+from graphc.keras.utils.location import located
 
 
 def dot(x: Any, y: Any) -> Tensor:
@@ -22,15 +24,15 @@ def batch_dot(x: Any, y: Any, axes: int | Sequence[int] | None = None) -> Tensor
     """Return the product of each pair of samples over one axis of each.
 
     `axes` (one int for both, or a pair; by default the last of x and the last but one of y) count the batch as axis 0.
-    Two matrices give (batch, 1): the dot products. Raises ValueError where an entry of `axes` is not an int.
+    Two matrices give (batch, 1): the dot products. Raises OptionError where an entry of `axes` is not an int.
     """
     left, right = as_nodes(x, y)
     if axes is None:
         axes = (left.rank - 1, right.rank - 2)
     pair = (axes, axes) if isinstance(axes, int) else tuple(axes)
     if any(not isinstance(a, int) for a in pair):
-        raise ValueError(
-            f"Multiple target dimensions are not supported. Expected: None, int, (int, int), Provided: {axes}"
+        raise OptionError(
+            located(f"Multiple target dimensions are not supported. Expected: None, int, (int, int), Provided: {axes}")
         )
     left_axis, right_axis = (a % n.rank for a, n in zip(pair, (left, right)))
     if left.rank == right.rank == 2:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from graphc import ops
+from graphc.errors import OptionError
 from graphc.keras.backend.common import normalize_data_format
 from graphc.keras.backend.random import random_state
 from graphc.keras.backend.shape import as_dims
 from graphc.keras.backend.tensor import Tensor, as_node, as_nodes
 from graphc.keras.utils.generic_utils import transpose_shape
+from graphc.keras.utils.location import located
 
 
 def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Tensor:
@@ -90,10 +92,10 @@ def dropout(x: Any, level: float, noise_shape: Any = None, seed: int | None = No
     """Return x with a random share `level` of its elements zero and the others divided by 1 - level.
 
     `noise_shape` (None for a size of x) is the shape of the decision: axes of size 1 are dropped or kept as a whole.
-    Raises ValueError where level is outside [0, 1).
+    Raises OptionError where level is outside [0, 1).
     """
     if not 0.0 <= level < 1.0:
-        raise ValueError(f"the level of dropout must be in [0, 1). Received: {level}")
+        raise OptionError(located(f"the level of dropout must be in [0, 1). Received: {level}"))
     n = as_node(x)
     shape = n.shape
     if noise_shape is not None:
@@ -110,12 +112,12 @@ def l2_normalize(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
 def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Tensor:
     """Return x plus a bias for each channel, or for each position and channel.
 
-    Raises ValueError where the bias has neither 1 axis nor one less than x.
+    Raises OptionError where the bias has neither 1 axis nor one less than x.
     """
     data_format = normalize_data_format(data_format)
     n, b = as_nodes(x, bias)
     if b.rank not in (1, n.rank - 1):
-        raise ValueError(f"Unexpected bias dimensions {b.rank}, expect to be 1 or {n.rank - 1} dimensions")
+        raise OptionError(located(f"Unexpected bias dimensions {b.rank}, expect to be 1 or {n.rank - 1} dimensions"))
     if n.rank > 2:
         shape = (1,) * (n.rank - 1) + b.shape if b.rank == 1 else (1, *b.shape)
         b = ops.reshape(b, transpose_shape(shape, data_format, tuple(range(1, n.rank - 1))))

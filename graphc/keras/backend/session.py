@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 import graphc
+from graphc.errors import OptionError
 from graphc.keras.backend import phase
 from graphc.keras.backend.tensor import Tensor
+from graphc.keras.utils.location import located
 
 _uids: defaultdict[str, int] = defaultdict(int)
 _scopes: list[str] = []
@@ -75,9 +77,9 @@ def learning_phase() -> Any:
 
 
 def set_learning_phase(value: int) -> None:
-    """Fix the learning phase of graphs built from now on at 0 or 1. Raises ValueError for others."""
+    """Fix the learning phase of graphs built from now on at 0 or 1. Raises OptionError for others."""
     if value not in (0, 1):
-        raise ValueError(f"Expected learning phase to be 0 or 1. Received: {value}")
+        raise OptionError(located(f"Expected learning phase to be 0 or 1. Received: {value}"))
     _session["phase"] = int(value)
 
 

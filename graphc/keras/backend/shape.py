@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc import ops
+from graphc.errors import OptionError
 from graphc.graph import Node, constant_value
 from graphc.keras.backend.common import normalize_data_format
 from graphc.keras.backend.tensor import Tensor, as_node
 from graphc.keras.legacy.functions import legacy_image_function_support, legacy_shape_function_support
 from graphc.keras.utils.generic_utils import transpose_shape
+from graphc.keras.utils.location import located
 from graphc.symbolic import Dim, Polynomial
 
 
@@ -72,7 +74,7 @@ def _dim_of(value: Any) -> Dim | None:
 
 
 def as_dims(shape: Any) -> tuple[Dim, ...]:
-    """Return the dims of a shape: ints, -1, sizes, `K.shape(x)`. Raises ValueError for other tensors."""
+    """Return the dims of a shape: ints, -1, sizes, `K.shape(x)`. Raises OptionError for other tensors."""
     if isinstance(shape, SymbolicShape):
         return shape.dims
     if isinstance(shape, Tensor):
@@ -82,7 +84,7 @@ def as_dims(shape: Any) -> tuple[Dim, ...]:
     for entry in shape:
         dim = int(entry) if hasattr(entry, "__index__") else _dim_of(entry)
         if dim is None:
-            raise ValueError(f"a shape is made of ints and of elements of K.shape(x), not of {entry!r}")
+            raise OptionError(located(f"a shape is made of ints and of elements of K.shape(x), not of {entry!r}"))
         dims.append(dim)
     return tuple(dims)
 
@@ -135,10 +137,10 @@ def repeat_elements(x: Any, rep: int, axis: int) -> Tensor:
 
 
 def repeat(x: Any, n: int) -> Tensor:
-    """Return a (batch, n, features) tensor: the matrix x repeated n times. Raises ValueError where x has other rank."""
+    """Return (batch, n, features): the matrix x repeated n times. Raises OptionError where x has another rank."""
     node = as_node(x)
     if node.rank != 2:
-        raise ValueError(f"K.repeat takes a matrix, not {node.type}")
+        raise OptionError(located(f"K.repeat takes a matrix, not {node.type}"))
     return Tensor(ops.repeat(ops.expand_dims(node, 1), n, 1))
 
 
@@ -149,10 +151,10 @@ def resize_images(
     """Return images whose height and width are multiplied by integer factors.
 
     `nearest` repeats pixels; `bilinear` reads the source at (position * in / out), clamped at the border.
-    Raises ValueError for another interpolation or data format.
+    Raises OptionError for another interpolation or data format.
     """
     if interpolation not in ("nearest", "bilinear"):
-        raise ValueError('interpolation should be one of "nearest" or "bilinear".')
+        raise OptionError(located('interpolation should be one of "nearest" or "bilinear".'))
     rows = 2 if normalize_data_format(data_format) == "channels_first" else 1
     resize = _repeat if interpolation == "nearest" else _interpolate
     return Tensor(resize(resize(as_node(x), height_factor, rows), width_factor, rows + 1))
@@ -178,7 +180,7 @@ def _interpolate(n: Node, factor: int, axis: int) -> Node:
 def resize_volumes(x: Any, depth_factor: int, height_factor: int, width_factor: int, data_format: str) -> Tensor:
     """Return volumes whose depth, height and width are repeated by integer factors.
 
-    Raises ValueError for an unknown data format.
+    Raises OptionError for an unknown data format.
     """
     first = 2 if normalize_data_format(data_format) == "channels_first" else 1
     n = as_node(x)

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from graphc import dtypes, graph, ops
+from graphc.errors import UsageError
 from graphc.graph import Node, State
 from graphc.keras.backend import phase
 from graphc.keras.backend.common import floatx
+from graphc.keras.utils.location import located
 from graphc.symbolic import Dim
 
 
@@ -101,16 +103,16 @@ class Tensor:
         return f"<{type(self).__name__} {self.name} shape={tuple(self.shape)} dtype={self.dtype}>"
 
     def __bool__(self) -> bool:
-        raise TypeError(f"{self!r} has no truth value before it is computed; use K.switch or K.any")
+        raise UsageError(located(f"{self!r} has no truth value before it is computed; use K.switch or K.any"))
 
     def __iter__(self) -> Any:
         if not self.shape or self.shape[0] is None:
-            raise TypeError(f"{self!r} has no known length to iterate over")
+            raise UsageError(located(f"{self!r} has no known length to iterate over"))
         return (self[i] for i in range(self.shape[0]))
 
     def __len__(self) -> int:
         if not self.shape or self.shape[0] is None:
-            raise TypeError(f"{self!r} has no known length")
+            raise UsageError(located(f"{self!r} has no known length"))
         return int(self.shape[0])
 
     def __getitem__(self, key: Any) -> Tensor:

@@ -10,13 +10,14 @@ import numpy as np
 
 import graphc
 from graphc import dtypes, graph, ops
-from graphc.errors import GraphError
+from graphc.errors import GraphError, OptionError
 from graphc.graph import CONSTANT, PLACEHOLDER, State
 from graphc.keras.backend.common import floatx
 from graphc.keras.backend.function import function
 from graphc.keras.backend.session import get_uid, scoped_name
 from graphc.keras.backend.shape import as_dims
 from graphc.keras.backend.tensor import Tensor, Variable, as_node, static_shape, value_of
+from graphc.keras.utils.location import located
 
 
 class Update(NamedTuple):
@@ -59,11 +60,11 @@ def placeholder(
     """Return a tensor that stands for an array given at each call.
 
     `shape` has None for sizes known at run time only; `ndim` alone makes them all so. With `sparse`, SciPy sparse
-    matrices are fed; they are made dense. Raises ValueError where neither is given.
+    matrices are fed; they are made dense. Raises OptionError where neither is given.
     """
     if shape is None:
         if ndim is None:
-            raise ValueError("K.placeholder needs `shape` or `ndim`")
+            raise OptionError(located("K.placeholder needs `shape` or `ndim`"))
         shape = (None,) * ndim
     full_name = f"{name}:0" if name else f"Placeholder_{get_uid('Placeholder')}:0"
     made = Tensor(graphc.placeholder(tuple(shape), dtype or floatx(), full_name.removesuffix(":0")), full_name)
@@ -87,9 +88,11 @@ def is_variable(x: Any) -> bool:
 
 
 def is_keras_tensor(x: Any) -> bool:
-    """Tell whether a layer (or Input) made the tensor `x`. Raises ValueError where it is no tensor."""
+    """Tell whether a layer (or Input) made the tensor `x`. Raises OptionError where it is no tensor."""
     if not is_tensor(x):
-        raise ValueError(f"Unexpectedly found an instance of type `{type(x)}`. Expected a symbolic tensor instance.")
+        raise OptionError(
+            located(f"Unexpectedly found an instance of type `{type(x)}`. Expected a symbolic tensor instance.")
+        )
     return hasattr(x, "_keras_history")
 
 
@@ -124,10 +127,10 @@ def dtype(x: Any) -> str:
 
 
 def count_params(x: Any) -> int:
-    """Return the number of elements. Raises ValueError where a size is known at run time only."""
+    """Return the number of elements. Raises OptionError where a size is known at run time only."""
     shape = int_shape(x)
     if None in shape:
-        raise ValueError(f"the number of elements of {x!r} is known at run time only")
+        raise OptionError(located(f"the number of elements of {x!r} is known at run time only"))
     return math.prod(d for d in shape if d is not None)
 
 

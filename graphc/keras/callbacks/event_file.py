@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import MissingPackageError
 from graphc.graph import CONSTANT, Node, topological_order
+from graphc.keras.utils.location import located
 
 Array = np.ndarray[Any, Any]
 
@@ -111,13 +113,12 @@ class Protocol:
 
 
 def load_protocol() -> Protocol:
-    """Return tensorboardX's parts. Raises ImportError that says how to install it."""
+    """Return tensorboardX's parts. Raises MissingPackageError, which says how to install it."""
     try:
         return Protocol()
     except ImportError as error:
-        raise ImportError(
-            f"TensorBoard needs the package tensorboardX: `pip install graphc[tensorboard]` ({error})"
-        ) from error
+        message = f"TensorBoard needs the package tensorboardX: `pip install graphc[tensorboard]` ({error})"
+        raise MissingPackageError(located(message)) from error
 
 
 def _unique_name(n: Node, taken: set[str]) -> str:

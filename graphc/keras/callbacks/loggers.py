@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import OptionError
 from graphc.keras.callbacks.callback import Callback
+from graphc.keras.utils.location import located
 from graphc.keras.utils.progbar import Progbar
 
 
@@ -66,7 +68,7 @@ class ProgbarLogger(Callback):
     def __init__(self, count_mode: str = "samples", stateful_metrics: Iterable[str] | None = None) -> None:
         super().__init__()
         if count_mode not in ("samples", "steps"):
-            raise ValueError(f"Unknown `count_mode`: {count_mode}; expected samples or steps")
+            raise OptionError(located(f"Unknown `count_mode`: {count_mode}; expected samples or steps"))
         self.use_steps = count_mode == "steps"
         self.stateful_metrics = set(stateful_metrics or ())
         self.seen = 0

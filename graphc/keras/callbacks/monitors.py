@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import OptionError, UsageError
 from graphc.keras import backend as K
 from graphc.keras.callbacks.callback import Callback
+from graphc.keras.utils.location import located
 
 Logs = Mapping[str, Any]
 
@@ -179,16 +181,16 @@ class LearningRateScheduler(Callback):
         self.verbose = verbose
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Set the rate. Raises ValueError where the schedule gives no float."""
+        """Set the rate. Raises OptionError where the schedule gives no float."""
         if not hasattr(self.model.optimizer, "lr"):
-            raise ValueError('Optimizer must have a "lr" attribute.')
+            raise OptionError(located('Optimizer must have a "lr" attribute.'))
         rate = float(K.get_value(self.model.optimizer.lr))
         try:
             rate = self.schedule(epoch, rate)
         except TypeError:
             rate = self.schedule(epoch)
         if not isinstance(rate, (float, np.float32, np.float64)):
-            raise ValueError('The output of the "schedule" function should be float.')
+            raise OptionError(located('The output of the "schedule" function should be float.'))
         K.set_value(self.model.optimizer.lr, rate)
         if self.verbose > 0:
             print(f"\nEpoch {epoch + 1:05d}: LearningRateScheduler setting learning rate to {rate}.")
@@ -202,7 +204,7 @@ class LearningRateScheduler(Callback):
 class ReduceLROnPlateau(Callback):
     """Multiplies the learning rate by `factor` when `monitor` has not improved by `min_delta` for `patience` epochs.
 
-    After that it waits `cooldown` epochs; the rate never falls below `min_lr`. Raises ValueError for factor >= 1.
+    After that it waits `cooldown` epochs; the rate never falls below `min_lr`. Raises OptionError for factor >= 1.
     """
 
     def __init__(
@@ -219,12 +221,12 @@ class ReduceLROnPlateau(Callback):
     ) -> None:
         super().__init__()
         if factor >= 1.0:
-            raise ValueError(f"ReduceLROnPlateau does not support a factor >= 1.0, got {factor}")
+            raise OptionError(located(f"ReduceLROnPlateau does not support a factor >= 1.0, got {factor}"))
         if "epsilon" in kwargs:
             min_delta = kwargs.pop("epsilon")
             warnings.warn("The `epsilon` argument is deprecated: it is called `min_delta` now.", stacklevel=2)
         if kwargs:
-            raise TypeError(f"ReduceLROnPlateau does not take the arguments {sorted(kwargs)}")
+            raise UsageError(located(f"ReduceLROnPlateau does not take the arguments {sorted(kwargs)}"))
         self.monitor = monitor
         self.factor = factor
         self.patience = patience

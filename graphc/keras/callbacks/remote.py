@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import MissingPackageError
 from graphc.keras.callbacks.callback import Callback
+from graphc.keras.utils.location import located
 
 
 class RemoteMonitor(Callback):
     """Posts each epoch's number and logs to `root + path`. Needs the package requests.
 
     The logs travel as JSON in the form field `field`, or with `send_as_json` as the whole body. `headers` are HTTP
-    headers. A server that cannot be reached is warned of. Raises ImportError at an epoch's end without requests.
+    headers. A server that cannot be reached is warned of. Raises MissingPackageError without requests.
     """
 
     def __init__(
@@ -40,7 +42,8 @@ class RemoteMonitor(Callback):
             # An optional package, and slow to import.
             import requests
         except ImportError as error:
-            raise ImportError("RemoteMonitor needs the package requests: `pip install requests`") from error
+            needed = "RemoteMonitor needs the package requests: `pip install requests`"
+            raise MissingPackageError(located(needed)) from error
         message: dict[str, Any] = {"epoch": epoch}
         message.update((name, _plain(value)) for name, value in (logs or {}).items())
         try:

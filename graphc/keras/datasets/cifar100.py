@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import OptionError
 from graphc.keras.datasets.cifar import load_batch
 from graphc.keras.datasets.files import Source, find_file
 from graphc.keras.utils.location import located
@@ -26,10 +27,10 @@ def load_data(
     """Return (x_train, y_train), (x_test, y_test), uint8: images (n, 32, 32, 3), labels (n, 1).
 
     `label_mode`: "fine" for the 100 classes, "coarse" for the 20 kinds. Images are (n, 3, 32, 32) where Keras's setting
-    is channels_first. `path` as in `cifar10.load_data`. Raises ValueError for other modes, DataFileError (a
+    is channels_first. `path` as in `cifar10.load_data`. Raises OptionError for other modes, DataFileError (a
     FileNotFoundError) where there is no data, GraphcError for a file of another format.
     """
     if label_mode not in ("fine", "coarse"):
-        raise ValueError(located(f'`label_mode` must be "fine" or "coarse", got {label_mode!r}'))
+        raise OptionError(located(f'`label_mode` must be "fine" or "coarse", got {label_mode!r}'))
     folder = find_file(path, _SOURCE)
     return load_batch(folder / "train", f"{label_mode}_labels"), load_batch(folder / "test", f"{label_mode}_labels")

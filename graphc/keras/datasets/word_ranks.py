@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import OptionError, UsageError
 from graphc.keras.preprocessing.sequence import _remove_long_seq
 from graphc.keras.utils.location import located
 
@@ -22,12 +23,12 @@ def shuffled(*arrays: Array) -> list[Array]:
 
 
 def renamed_num_words(num_words: int | None, keywords: dict[str, Any]) -> int | None:
-    """Return `num_words`, or its Keras 1 spelling `nb_words`, with a warning. Raises TypeError for other keywords."""
+    """Return `num_words`, or its Keras 1 spelling `nb_words`, with a warning. Raises UsageError for other keywords."""
     if "nb_words" in keywords:
         warnings.warn("`nb_words` of `load_data` is now called `num_words`.", stacklevel=3)
         num_words = keywords.pop("nb_words")
     if keywords:
-        raise TypeError(located(f"load_data does not know the arguments {', '.join(sorted(keywords))}"))
+        raise UsageError(located(f"load_data does not know the arguments {', '.join(sorted(keywords))}"))
     return num_words
 
 
@@ -45,7 +46,7 @@ def marked(
 
     `start_char` is put before each text. Then texts not shorter than `maxlen` are left out, and numbers below
     `skip_top` or not below `num_words` (by default the greatest number) become `oov_char`, or are left out where that
-    is None. Raises ValueError where no text is left.
+    is None. Raises OptionError where no text is left.
     """
     start = [] if start_char is None else [start_char]
     move = index_from or 0
@@ -53,7 +54,7 @@ def marked(
     if maxlen:
         moved, labels = _remove_long_seq(maxlen, moved, labels)
         if not moved:
-            raise ValueError(located(f"No text is shorter than maxlen={maxlen}: increase maxlen"))
+            raise OptionError(located(f"No text is shorter than maxlen={maxlen}: increase maxlen"))
     end = num_words or max(max(text) for text in moved)
     if oov_char is None:
         return [[i for i in text if skip_top <= i < end] for text in moved], labels

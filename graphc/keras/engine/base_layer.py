@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc import graph
-from graphc.errors import ExecutionError, ShapeError
+from graphc.errors import ExecutionError, ShapeError, UsageError
 from graphc.keras import backend as K
 from graphc.keras import initializers
 from graphc.keras.engine import allowance
@@ -58,13 +58,13 @@ class Layer(NodeAccess, metaclass=LayerClass):
 
     Keyword arguments of every layer: `name` (default: the class in snake case and a number), `trainable`, `weights`
     (set after building), and for a first layer `input_shape` (without the batch), `batch_size`,
-    `batch_input_shape`, `dtype`. Raises TypeError for any other keyword.
+    `batch_input_shape`, `dtype`. Raises UsageError for any other keyword.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         unknown = sorted(set(kwargs) - BASE_ARGUMENTS)
         if unknown:
-            raise TypeError(located(f"{type(self).__name__} does not take the keyword arguments {unknown}"))
+            raise UsageError(located(f"{type(self).__name__} does not take the keyword arguments {unknown}"))
         self.name: str = kwargs.get("name") or _default_name(type(self).__name__)
         self.trainable: bool = kwargs.get("trainable", True)
         self.input_spec: Any = None
@@ -188,12 +188,12 @@ class Layer(NodeAccess, metaclass=LayerClass):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask to pass on: the one given where the layer supports masks.
 
-        Raises TypeError where it does not, and one was given.
+        Raises UsageError where it does not, and one was given.
         """
         if self.supports_masking:
             return mask
         if mask is not None and not is_all_none(mask):
-            raise TypeError(
+            raise UsageError(
                 located(f"Layer {self.name} does not support masking, but was passed an input_mask: {mask}")
             )
         return None

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
+from graphc.errors import GraphError, UsageError
 from graphc.keras import backend as K
 from graphc.keras.engine import layer_classes
 from graphc.keras.engine.network_map import node_key
@@ -156,11 +156,11 @@ def to_yaml(network: Any, **kwargs: Any) -> str:
 
 
 def json_value(value: Any) -> Any:
-    """Return what JSON should hold for a NumPy value or a class. Raises TypeError for anything else."""
+    """Return what JSON should hold for a NumPy value or a class. Raises UsageError for anything else."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, type):
         return value.__name__
-    raise TypeError(f"not JSON serializable: {value!r}")
+    raise UsageError(located(f"not JSON serializable: {value!r}"))

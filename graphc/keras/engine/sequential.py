@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
+from graphc.errors import GraphError, UsageError
 from graphc.keras import backend as K
 from graphc.keras.engine import layer_classes
 from graphc.keras.engine.base_layer import Layer
@@ -63,9 +63,9 @@ class Sequential(Model):
         return self
 
     def add(self, layer: Any) -> None:
-        """Put a layer at the end. Raises TypeError where it is no layer, GraphError where it has several outputs."""
+        """Put a layer at the end. Raises UsageError where it is no layer, GraphError where it has several outputs."""
         if not isinstance(layer, Layer):
-            raise TypeError(located(f"The added layer must be an instance of class Layer. Found: {layer!r}"))
+            raise UsageError(located(f"The added layer must be an instance of class Layer. Found: {layer!r}"))
         self.built = False
         if not self._layers:
             self._start_with(layer)
@@ -102,9 +102,9 @@ class Sequential(Model):
         )
 
     def pop(self) -> None:
-        """Remove the last layer. Raises TypeError where there is none."""
+        """Remove the last layer. Raises UsageError where there is none."""
         if not self.layers:
-            raise TypeError(located(f"There are no layers in the model {self.name}."))
+            raise UsageError(located(f"There are no layers in the model {self.name}."))
         merge = self._merge
         popped = self._layers.pop()
         self.built = False

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc import graph
-from graphc.errors import ExecutionError, GraphError
+from graphc.errors import ExecutionError, GraphError, UsageError
 from graphc.keras import backend as K
 from graphc.keras import optimizers
 from graphc.keras.engine import training_arrays
@@ -305,7 +305,7 @@ class Model(GeneratorMethods, Network):
             warnings.warn("`fit` calls `nb_epoch` `epochs`: update your call to the Keras 2 API.", stacklevel=2)
             epochs = kwargs.pop("nb_epoch")
         if kwargs:
-            raise TypeError(located(f"`fit` does not take the arguments {sorted(kwargs)}"))
+            raise UsageError(located(f"`fit` does not take the arguments {sorted(kwargs)}"))
         batch_size = checked_batch_size(batch_size, steps_per_epoch)
         if x is None and y is None and steps_per_epoch is None:
             raise GraphError(located("`fit` needs data, x and y; from tensors of the model's own, `steps_per_epoch`"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
+from graphc.errors import GraphError, UsageError
 from graphc.keras.engine.fit_run import FitRun
 from graphc.keras.engine.native_epoch import NativeEpoch
 from graphc.keras.engine.training_utils import batch_shuffle, check_num_samples, make_batches
@@ -23,13 +23,13 @@ def batch_of(arrays: Sequence[Any], indices: Array, is_whole_batch: bool) -> lis
     """Return the rows `indices` of each array; the learning phase (a float) stays as it is.
 
     `is_whole_batch` says that the indices are consecutive, so that a slice will do. HDF5 data sets need ascending
-    indices. Raises TypeError where a data set cannot give those rows.
+    indices. Raises UsageError where a data set cannot give those rows.
     """
     rows: Any = slice(int(indices[0]), int(indices[-1]) + 1) if is_whole_batch else indices
     try:
         return [array if isinstance(array, float) else _dense(_rows(array, rows)) for array in arrays]
     except TypeError as error:
-        raise TypeError(located(f'A batch cannot be taken. For HDF5 data pass shuffle="batch". ({error})')) from error
+        raise UsageError(located(f'A batch cannot be taken. For HDF5 data pass shuffle="batch". ({error})')) from error
 
 
 def _rows(array: Any, rows: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.errors import UsageError
 from graphc.keras import backend as K
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.engine.input_spec import Shape
@@ -35,7 +36,7 @@ class CuDNNCell(RecurrentCell):
     def __init__(self, units: int, **kwargs: Any) -> None:
         fixed = sorted(self.withheld.intersection(kwargs))
         if fixed:
-            raise TypeError(located(f"the arguments {fixed} are not free in a layer of cuDNN"))
+            raise UsageError(located(f"the arguments {fixed} are not free in a layer of cuDNN"))
         super().__init__(units, **self.choices, **kwargs)
 
     def _bias_shape(self) -> Shape:
@@ -91,7 +92,7 @@ class CuDNNRNN(RNNOfCell):
         self.supports_masking = False
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return no masks. Raises TypeError where one is given: cuDNN knows none."""
+        """Return no masks. Raises UsageError where one is given: cuDNN knows none."""
         Layer.compute_mask(self, inputs, mask)
         return super().compute_mask(inputs, None)
 

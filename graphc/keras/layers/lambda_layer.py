@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
+from graphc.errors import GraphError, UsageError
 from graphc.keras import backend as K
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.legacy import interfaces
@@ -38,7 +38,7 @@ class Lambda(Layer):
         self.supports_masking = mask is not None
         self.mask = mask
         if output_shape is not None and not isinstance(output_shape, (tuple, list)) and not callable(output_shape):
-            raise TypeError(located(f"{self.name}: `output_shape` must be a list, a tuple, or a function."))
+            raise UsageError(located(f"{self.name}: `output_shape` must be a list, a tuple, or a function."))
         self._output_shape: Any = tuple(output_shape) if isinstance(output_shape, (tuple, list)) else output_shape
 
     def call(self, inputs: Any, mask: Any = None) -> Any:

@@ -11,7 +11,7 @@ from functools import reduce
 from types import ModuleType
 from typing import Any
 
-from graphc.errors import GraphError, ShapeError
+from graphc.errors import GraphError, ShapeError, UsageError
 from graphc.keras import backend as K
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.engine.input_spec import Shape
@@ -213,7 +213,7 @@ class Dot(_Merge):
         super().__init__(**kwargs)
         if not isinstance(axes, int):
             if not isinstance(axes, (list, tuple)):
-                raise TypeError(located(f"{self.name}: `axes` should be an int or a pair of ints, not {axes!r}"))
+                raise UsageError(located(f"{self.name}: `axes` should be an int or a pair of ints, not {axes!r}"))
             if len(axes) != 2 or not all(isinstance(axis, int) for axis in axes):
                 raise GraphError(located(f"{self.name}: `axes` should be an int or a pair of ints, not {axes!r}"))
         self.axes = axes

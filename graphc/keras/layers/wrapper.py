@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from graphc.errors import UsageError
 from graphc.keras.engine import layer_classes
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.engine.composite import Composite
@@ -20,7 +21,7 @@ class Wrapper(Composite):
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         if not isinstance(layer, Layer):
-            raise TypeError(located(f"{type(self).__name__} wraps a layer or a model, not {layer!r}"))
+            raise UsageError(located(f"{type(self).__name__} wraps a layer or a model, not {layer!r}"))
         self.layer = layer
         # What the layer inside is called on, by the identity of what the wrapper is called on.
         self._input_map: dict[str, Any] = {}

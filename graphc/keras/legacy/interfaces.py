@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.errors import UsageError
 from graphc.keras.legacy.recurrent import legacy_convlstm2d_support, legacy_recurrent_support
 from graphc.keras.legacy.renaming import Rewritten, generate_legacy_interface, raise_duplicate_arg_error
 from graphc.keras.legacy.spatial import (
@@ -94,7 +95,9 @@ legacy_embedding_support = generate_legacy_interface(
 
 def _drop_batchnorm_mode(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
     if len(args) > 1:
-        raise TypeError(located(f"`BatchNormalization` takes keyword arguments only, but you passed: {list(args[1:])}"))
+        raise UsageError(
+            located(f"`BatchNormalization` takes keyword arguments only, but you passed: {list(args[1:])}")
+        )
     if kwargs.get("mode") != 0:
         return args, kwargs, []
     kwargs.pop("mode")

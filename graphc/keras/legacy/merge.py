@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-from graphc.errors import GraphError, ShapeError
+from graphc.errors import GraphError, ShapeError, UsageError
 from graphc.keras import backend as K
 from graphc.keras.engine import layer_classes
 from graphc.keras.engine.base_layer import Layer
@@ -107,7 +107,7 @@ class Merge(Layer):
             # Each may stand in a list of its own.
             axes = [axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis for axis in axes]
         if not isinstance(axes, (list, tuple)) or len(axes) != 2 or not all(isinstance(axis, int) for axis in axes):
-            raise TypeError(located(f"{self.name}: `dot_axes` should be an int or a pair of ints, not {axes!r}"))
+            raise UsageError(located(f"{self.name}: `dot_axes` should be an int or a pair of ints, not {axes!r}"))
         # Negative axes would mean others if K.batch_dot had to make the ranks equal.
         self.dot_axes = [axis % len(shape) if axis < 0 else axis for axis, shape in zip(axes, shapes)]
         sizes = [shape[axis] if axis < len(shape) else "no such axis" for axis, shape in zip(self.dot_axes, shapes)]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from graphc.errors import DTypeError
+from graphc.errors import DTypeError, UsageError
 from graphc.keras.utils.location import located, warn
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -47,7 +47,7 @@ def generate_legacy_interface(
             if preprocessor is not None:
                 args, kwargs, replaced = preprocessor(args, kwargs)
             if allowed_positional_args is not None and len(args) > len(allowed_positional_args) + 1:
-                raise TypeError(
+                raise UsageError(
                     located(
                         f"`{name}` can accept only {len(allowed_positional_args)} positional arguments "
                         f"{tuple(allowed_positional_args)}, but you passed: {list(args[1:])}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from graphc.errors import UsageError
 from graphc.keras.legacy.renaming import Rewrite, Rewritten, generate_legacy_interface
 from graphc.keras.utils.location import located
 
@@ -30,7 +31,7 @@ def _gather_kernel_size(*old: str) -> Rewrite:
 
     def rewrite(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
         if len(args) > len(old) + 2:
-            raise TypeError(located(f"{type(args[0]).__name__} takes at most {len(old) + 1} positional arguments"))
+            raise UsageError(located(f"{type(args[0]).__name__} takes at most {len(old) + 1} positional arguments"))
         # Behind self and the filters; a tuple there is a kernel size of today's spelling.
         sizes = list(args[2:])
         named = old[len(sizes) :]
@@ -87,7 +88,7 @@ def _pair_padding(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rewritten:
     if isinstance(padding, dict):
         unknown = sorted(set(padding) - {"top_pad", "bottom_pad", "left_pad", "right_pad"})
         if unknown:
-            raise TypeError(located(f"Unexpected keys in the `padding` dictionary: {unknown}"))
+            raise UsageError(located(f"Unexpected keys in the `padding` dictionary: {unknown}"))
         top, bottom, left, right = (padding.get(f"{side}_pad", 0) for side in ("top", "bottom", "left", "right"))
         old = "top_pad/bottom_pad/left_pad/right_pad"
     elif isinstance(padding, Sequence) and len(padding) == 4:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.errors import OptionError
 from graphc.keras.optimizers.adam import Adam, Adamax, Nadam
 from graphc.keras.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from graphc.keras.optimizers.base import Optimizer, clip_norm
 from graphc.keras.optimizers.sgd import SGD
 from graphc.keras.optimizers.tensorflow import TFOptimizer, is_of_tensorflow
 from graphc.keras.utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from graphc.keras.utils.location import located
 
 __all__ = [
     "SGD", "Adadelta", "Adagrad", "Adam", "Adamax", "Nadam", "Optimizer", "RMSprop", "TFOptimizer", "adadelta",
@@ -35,7 +37,7 @@ def serialize(optimizer: Optimizer) -> Any:
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """Return the optimizer of a config. The case of its name does not matter; it is lowered in the config, as in Keras.
 
-    Raises ValueError for an unknown one.
+    Raises OptionError for an unknown one.
     """
     if config["class_name"].lower() in _CLASSES:
         config["class_name"] = config["class_name"].lower()
@@ -43,7 +45,7 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 
 
 def get(identifier: Any) -> Any:
-    """Return the optimizer that a config, a name or an optimizer stands for. Raises ValueError for others.
+    """Return the optimizer that a config, a name or an optimizer stands for. Raises OptionError for others.
 
     Raises TypeError, which names the equal in Keras, for one of TensorFlow.
     """
@@ -55,4 +57,4 @@ def get(identifier: Any) -> Any:
         return identifier
     if is_of_tensorflow(identifier):
         return TFOptimizer(identifier)
-    raise ValueError(f"Could not interpret optimizer identifier: {identifier!r}")
+    raise OptionError(located(f"Could not interpret optimizer identifier: {identifier!r}"))

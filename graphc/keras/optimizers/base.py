@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from graphc.errors import OptionError, UsageError
 from graphc.keras import backend as K
 from graphc.keras.legacy import interfaces
+from graphc.keras.utils.location import located
 
 
 def clip_norm(g: Any, c: float, n: Any) -> Any:
@@ -18,7 +20,7 @@ class Optimizer:
     """Base of optimizers. A subclass adds its updates in `add_updates(params, grads)`.
 
     `clipnorm` limits the norm of all gradients taken together, `clipvalue` each element; the first is applied first.
-    `updates` and `weights` (the state that is saved) are there after `get_updates`. Raises TypeError for other
+    `updates` and `weights` (the state that is saved) are there after `get_updates`. Raises UsageError for other
     keyword arguments.
     """
 
@@ -30,7 +32,7 @@ class Optimizer:
     def __init__(self, **kwargs: Any) -> None:
         for name in kwargs:
             if name not in ("clipnorm", "clipvalue"):
-                raise TypeError(f"Unexpected keyword argument passed to optimizer: {name}")
+                raise UsageError(located(f"Unexpected keyword argument passed to optimizer: {name}"))
         self.__dict__.update(kwargs)
         self.updates: list[Any] = []
         self.weights: list[Any] = []
@@ -44,7 +46,7 @@ class Optimizer:
 
     @interfaces.legacy_get_updates_support
     def get_updates(self, loss: Any, params: Sequence[Any]) -> list[Any]:
-        """Return the updates of one step. Raises ValueError where a parameter has no gradient.
+        """Return the updates of one step. Raises OptionError where a parameter has no gradient.
 
         Keras 1's order of the arguments, (params, constraints, loss), is taken too.
         """
@@ -56,16 +58,20 @@ class Optimizer:
 
     def add_updates(self, params: Sequence[Any], grads: Sequence[Any]) -> None:
         """Set `weights` and append to `updates` what one step does."""
-        raise TypeError(f"{type(self).__name__} does not say how to step: define `add_updates` or `get_updates`")
+        raise UsageError(
+            located(f"{type(self).__name__} does not say how to step: define `add_updates` or `get_updates`")
+        )
 
     def get_gradients(self, loss: Any, params: Sequence[Any]) -> list[Any]:
-        """Return the clipped gradients of the loss. Raises ValueError where a parameter has none."""
+        """Return the clipped gradients of the loss. Raises OptionError where a parameter has none."""
         grads: list[Any] = K.gradients(loss, params)
         missing = [p.name for p, g in zip(params, grads) if g is None]
         if missing:
-            raise ValueError(
-                f"An operation has `None` for gradient: the loss does not depend differentiably on "
-                f"{', '.join(missing)}. Common ops without gradient: K.argmax, K.round, K.eval."
+            raise OptionError(
+                located(
+                    f"An operation has `None` for gradient: the loss does not depend differentiably on "
+                    f"{', '.join(missing)}. Common ops without gradient: K.argmax, K.round, K.eval."
+                )
             )
         clipnorm, clipvalue = getattr(self, "clipnorm", 0), getattr(self, "clipvalue", 0)
         if clipnorm > 0:
@@ -95,16 +101,20 @@ class Optimizer:
         self.updates.append(K.update(p, value if constraint is None else constraint(value)))
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Replace the state by arrays in the order of `weights`. Raises ValueError where number or shapes differ."""
+        """Replace the state by arrays in the order of `weights`. Raises OptionError where number or shapes differ."""
         if len(self.weights) != len(weights):
-            raise ValueError(
-                f"Length of the specified weight list ({len(weights)}) does not match the number of weights "
-                f"of the optimizer ({len(self.weights)})"
+            raise OptionError(
+                located(
+                    f"Length of the specified weight list ({len(weights)}) does not match the number of weights "
+                    f"of the optimizer ({len(self.weights)})"
+                )
             )
         for p, w in zip(self.weights, weights):
             if K.int_shape(p) != tuple(w.shape):
-                raise ValueError(
-                    f"Optimizer weight shape {K.int_shape(p)} not compatible with provided weight shape {w.shape}"
+                raise OptionError(
+                    located(
+                        f"Optimizer weight shape {K.int_shape(p)} not compatible with provided weight shape {w.shape}"
+                    )
                 )
         K.batch_set_value(list(zip(self.weights, weights)))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ShapeError
+from graphc.errors import OptionError, ShapeError, UsageError
 from graphc.keras.utils.enqueuers import Sequence
 from graphc.keras.utils.location import located
 
@@ -42,14 +42,14 @@ def pad_sequences(
     """
     for option, given in (("padding", padding), ("truncating", truncating)):
         if given not in ("pre", "post"):
-            raise ValueError(located(f'`{option}` must be "pre" or "post", got {given!r}'))
+            raise OptionError(located(f'`{option}` must be "pre" or "post", got {given!r}'))
     if not hasattr(sequences, "__len__"):
-        raise ValueError(located("`sequences` must be a list of sequences, got something without a length"))
+        raise OptionError(located("`sequences` must be a list of sequences, got something without a length"))
     for sequence in sequences:
         if not hasattr(sequence, "__len__"):
-            raise ValueError(located(f"`sequences` must be a list of sequences, found the entry {sequence!r}"))
+            raise OptionError(located(f"`sequences` must be a list of sequences, found the entry {sequence!r}"))
     if isinstance(value, str) and dtype is not object and np.dtype(dtype).kind not in "OU":
-        raise ValueError(located(f"`value` {value!r} does not fit the dtype {dtype}: use dtype=object for texts"))
+        raise OptionError(located(f"`value` {value!r} does not fit the dtype {dtype}: use dtype=object for texts"))
     length = max((len(s) for s in sequences), default=0) if maxlen is None else maxlen
     step_shape = next((np.asarray(s).shape[1:] for s in sequences if len(s)), ())
     padded = np.full((len(sequences), length, *step_shape), value, dtype=dtype)
@@ -128,7 +128,7 @@ class TimeseriesGenerator(Sequence):
 
     The window before row i is `data[i - length:i:sampling_rate]`, its target `targets[i]`. Rows run from
     `start_index + length` to `end_index` (included; the last row unless given), each `stride`-th of them; with
-    `shuffle` rows are drawn at random from all. `reverse`: latest step first. Batches are float64. Raises ValueError
+    `shuffle` rows are drawn at random from all. `reverse`: latest step first. Batches are float64. Raises OptionError
     where data and targets differ in length, or no row has its window.
     """
 
@@ -146,7 +146,7 @@ class TimeseriesGenerator(Sequence):
         batch_size: int = 128,
     ) -> None:
         if len(data) != len(targets):
-            raise ValueError(located(f"Data and targets differ in length: {len(data)} and {len(targets)}"))
+            raise OptionError(located(f"Data and targets differ in length: {len(data)} and {len(targets)}"))
         self.data = data
         self.targets = targets
         self.length = length
@@ -158,7 +158,7 @@ class TimeseriesGenerator(Sequence):
         self.reverse = reverse
         self.batch_size = batch_size
         if self.start_index > self.end_index:
-            raise ValueError(
+            raise OptionError(
                 located(
                     f"`start_index+length={self.start_index} > end_index={self.end_index}` is disallowed: "
                     "no row would have a whole window before it"
@@ -182,7 +182,7 @@ class TimeseriesGenerator(Sequence):
         return (samples[:, ::-1] if self.reverse else samples), targets
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make it again; data and targets as JSON texts. Raises TypeError for others."""
+        """Return the arguments that make it again; data and targets as JSON texts. Raises UsageError for others."""
         return {
             "data": _to_json(self.data, "data"),
             "targets": _to_json(self.targets, "targets"),
@@ -212,4 +212,4 @@ def _to_json(values: Any, what: str) -> str:
     try:
         return json.dumps(values.tolist() if hasattr(values, "tolist") else values)
     except (TypeError, ValueError) as error:
-        raise TypeError(located(f"The {what} cannot be written as JSON: {error}")) from error
+        raise UsageError(located(f"The {what} cannot be written as JSON: {error}")) from error

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import OptionError, UsageError
 from graphc.keras.utils.location import located
 
 __all__ = ["Tokenizer", "hashing_trick", "one_hot", "text_to_word_sequence", "tokenizer_from_json"]
@@ -83,7 +84,7 @@ class Tokenizer:
             warnings.warn("`nb_words` of `Tokenizer` is now called `num_words`.", stacklevel=2)
             num_words = kwargs.pop("nb_words")
         if kwargs:
-            raise TypeError(located(f"Tokenizer does not know the arguments {', '.join(sorted(kwargs))}"))
+            raise UsageError(located(f"Tokenizer does not know the arguments {', '.join(sorted(kwargs))}"))
         self.num_words = num_words
         self.filters = filters
         self.lower = lower
@@ -150,15 +151,15 @@ class Tokenizer:
         """Return a row for each sequence and a column for each number below `num_words`, float64.
 
         `mode` "binary": 1 where the number occurs; "count": how often; "freq": how often, divided by the sequence's
-        length; "tfidf": (1 + log count) log(1 + documents / (1 + documents with it)). Raises ValueError for other
+        length; "tfidf": (1 + log count) log(1 + documents / (1 + documents with it)). Raises OptionError for other
         modes, and where the width or the documents are not known.
         """
         if mode not in _MODES:
-            raise ValueError(located(f"Unknown vectorization mode: {mode}; expected one of {', '.join(_MODES)}"))
+            raise OptionError(located(f"Unknown vectorization mode: {mode}; expected one of {', '.join(_MODES)}"))
         if not self.num_words and not self.word_index:
-            raise ValueError(located("Give the Tokenizer num_words, or fit it on texts first: the width is not known"))
+            raise OptionError(located("Give the Tokenizer num_words, or fit it on texts first: the width is not known"))
         if mode == "tfidf" and not self.document_count:
-            raise ValueError(located('Fit the Tokenizer on texts or sequences before using the mode "tfidf"'))
+            raise OptionError(located('Fit the Tokenizer on texts or sequences before using the mode "tfidf"'))
         width = self.num_words or len(self.word_index) + 1
         rows = np.zeros((len(sequences), width))
         for row, sequence in zip(rows, sequences):

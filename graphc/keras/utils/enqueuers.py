@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphc.errors import ExecutionError, OptionError
 from graphc.keras.utils.location import located
 
 if TYPE_CHECKING:
@@ -67,9 +68,9 @@ class SequenceEnqueuer:
         return self._is_running
 
     def start(self, workers: int = 1, max_queue_size: int = 10) -> None:
-        """Begin to make items with this many threads or processes. Raises ValueError where it runs already."""
+        """Begin to make items with this many threads or processes. Raises OptionError where it runs already."""
         if self._is_running:
-            raise ValueError(located("The enqueuer is running already"))
+            raise OptionError(located("The enqueuer is running already"))
         self.workers, self.max_queue_size = workers, max(max_queue_size, 1)
         self._in_flight = 0
         self._is_running = True
@@ -165,7 +166,7 @@ class OrderedEnqueuer(SequenceEnqueuer):
     def _run(self) -> None:
         order = list(range(len(self.sequence)))
         if not order:
-            raise ValueError(located(f"{type(self.sequence).__name__} has no batches: its length is 0"))
+            raise OptionError(located(f"{type(self.sequence).__name__} has no batches: its length is 0"))
         work = _received_item if self.use_multiprocessing else self.sequence.__getitem__
         while True:
             if self.shuffle:
@@ -201,9 +202,9 @@ class GeneratorEnqueuer(SequenceEnqueuer):
             warnings.warn("`wait_time` is not used anymore.", DeprecationWarning, stacklevel=2)
 
     def start(self, workers: int = 1, max_queue_size: int = 10) -> None:
-        """Begin to make items. Raises ValueError where it runs already, or processes cannot be forked."""
+        """Begin to make items. Raises OptionError where it runs already, or processes cannot be forked."""
         if self.use_multiprocessing and not _can_fork():
-            raise ValueError(
+            raise OptionError(
                 located("A generator cannot be sent to processes on this system: pass a keras.utils.Sequence instead")
             )
         super().start(workers, max_queue_size)
@@ -219,7 +220,7 @@ class GeneratorEnqueuer(SequenceEnqueuer):
         except ValueError as error:
             if "generator already executing" not in str(error):
                 raise
-            raise RuntimeError(
+            raise ExecutionError(
                 located(
                     "The generator is not thread-safe: with use_multiprocessing=False and workers > 1 several threads "
                     "call it at once. Guard its `__next__` by a lock, use one worker, or pass a keras.utils.Sequence"

@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Any
 from weakref import WeakValueDictionary
 
-from graphc.errors import GraphError
+from graphc.errors import GraphError, UsageError
 from graphc.keras.utils.generic_utils import deserialize_keras_object, func_dump, get_custom_objects
 from graphc.keras.utils.location import located
 
@@ -53,7 +53,7 @@ def function_from_config(value: Any, kind: str, owner: str, custom_objects: Mapp
                 )
             )
         return function
-    raise TypeError(located(f"Unknown function type in the config of a {owner}: {kind}"))
+    raise UsageError(located(f"Unknown function type in the config of a {owner}: {kind}"))
 
 
 def _key(dumped: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import OptionError
 from graphc.keras.utils.location import located
 from graphc.keras.utils.progbar import Progbar
 
@@ -54,7 +55,7 @@ def get_custom_objects() -> dict[str, Any]:
 def serialize_keras_object(instance: Any) -> Any:
     """Return {class_name, config} of an object with `get_config`, the name of a function, None for None.
 
-    Raises ValueError for others.
+    Raises OptionError for others.
     """
     if instance is None:
         return None
@@ -62,13 +63,13 @@ def serialize_keras_object(instance: Any) -> Any:
         return {"class_name": type(instance).__name__, "config": instance.get_config()}
     if hasattr(instance, "__name__"):
         return instance.__name__
-    raise ValueError(f"Cannot serialize {instance!r}: it has neither `get_config` nor a name")
+    raise OptionError(located(f"Cannot serialize {instance!r}: it has neither `get_config` nor a name"))
 
 
 def object_of(identifier: Any, deserialize: Callable[[Any], Any], what: str, by_name: bool = False) -> Any:
     """Return what an identifier stands for: a config or a name is given to `deserialize`, a callable is itself.
 
-    A name means the class of that name with its defaults; with `by_name`, the object of that name. Raises ValueError
+    A name means the class of that name with its defaults; with `by_name`, the object of that name. Raises OptionError
     for others.
     """
     if isinstance(identifier, str) and not by_name:
@@ -77,7 +78,7 @@ def object_of(identifier: Any, deserialize: Callable[[Any], Any], what: str, by_
         return deserialize(identifier)
     if callable(identifier):
         return identifier
-    raise ValueError(located(f"Could not interpret {what} identifier: {identifier!r}"))
+    raise OptionError(located(f"Could not interpret {what} identifier: {identifier!r}"))
 
 
 def deserialize_keras_object(
@@ -88,15 +89,15 @@ def deserialize_keras_object(
 ) -> Any:
     """Return the object of a config ({class_name, config}), or the function of a name.
 
-    Names are looked up among `custom_objects`, those of the open scopes, then `module_objects`. Raises ValueError for
+    Names are looked up among `custom_objects`, those of the open scopes, then `module_objects`. Raises OptionError for
     an unknown name or a malformed config.
     """
     if isinstance(identifier, str):
         return _find(identifier, module_objects, custom_objects, printable_module_name)
     if not isinstance(identifier, dict):
-        raise ValueError(f"Could not interpret serialized {printable_module_name}: {identifier!r}")
+        raise OptionError(located(f"Could not interpret serialized {printable_module_name}: {identifier!r}"))
     if "class_name" not in identifier or "config" not in identifier:
-        raise ValueError(f"Improper config format: {identifier}")
+        raise OptionError(located(f"Improper config format: {identifier}"))
     made_by = _find(identifier["class_name"], module_objects, custom_objects, printable_module_name)
     config = identifier["config"]
     own = dict(custom_objects or {})
@@ -114,7 +115,7 @@ def _find(
             return table[name]
     if module_objects and _is_offered(name, module_objects):
         return module_objects[name]
-    raise ValueError(located(f"Unknown {what}: {name}. Pass it in `custom_objects` if it is your own"))
+    raise OptionError(located(f"Unknown {what}: {name}. Pass it in `custom_objects` if it is your own"))
 
 
 def _is_offered(name: str, module_objects: Mapping[str, Any]) -> bool:
@@ -213,13 +214,16 @@ def _rows(x: Any, start: Any, stop: int | None) -> Any:
 def transpose_shape(shape: Sequence[Any], target_format: str, spatial_axes: Sequence[int]) -> Any:
     """Return a channels_last shape (or list of pairs) in the order of `target_format`; a list stays a list.
 
-    `spatial_axes` are the axes of space. Raises ValueError for an unknown format.
+    `spatial_axes` are the axes of space. Raises OptionError for an unknown format.
     """
     if target_format == "channels_last":
         return shape
     if target_format != "channels_first":
-        raise ValueError(
-            f'The `data_format` argument must be one of "channels_first", "channels_last". Received: {target_format}'
+        raise OptionError(
+            located(
+                'The `data_format` argument must be one of "channels_first", "channels_last". '
+                f"Received: {target_format}"
+            )
         )
     moved = (*shape[: spatial_axes[0]], shape[-1], *(shape[x] for x in spatial_axes))
     return list(moved) if isinstance(shape, list) else moved

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ExecutionError
+from graphc.errors import MissingPackageError, OptionError, UsageError
+from graphc.keras.utils.location import located
 
 __all__ = ["H5Dict", "HDF5Matrix", "ask_to_proceed_with_overwrite", "h5dict"]
 
@@ -17,11 +18,11 @@ ATTRIBUTE_LIMIT = 64512
 
 
 def import_h5py() -> Any:
-    """Return the module h5py. Raises ExecutionError where it is not installed."""
+    """Return the module h5py. Raises MissingPackageError where it is not installed."""
     try:
         import h5py
     except ImportError as error:
-        raise ExecutionError("HDF5 files need h5py: pip install h5py") from error
+        raise MissingPackageError(located("HDF5 files need h5py: pip install h5py")) from error
     return h5py
 
 
@@ -34,11 +35,11 @@ def is_hdf5_group(x: Any) -> bool:
 def attribute_pieces(values: Sequence[bytes]) -> list[np.ndarray[Any, Any]]:
     """Return a list of bytes as arrays that each fit into an HDF5 attribute; one where that is enough.
 
-    Raises ValueError where a single entry is too long.
+    Raises OptionError where a single entry is too long.
     """
     longest = max(map(len, values), default=0)
     if longest > ATTRIBUTE_LIMIT:
-        raise ValueError(f"a name of {longest} bytes is longer than HDF5 can hold ({ATTRIBUTE_LIMIT})")
+        raise OptionError(located(f"a name of {longest} bytes is longer than HDF5 can hold ({ATTRIBUTE_LIMIT})"))
     whole = np.asarray(values)
     count = 1
     while any(piece.nbytes > ATTRIBUTE_LIMIT for piece in np.array_split(whole, count)):
@@ -133,7 +134,7 @@ class HDF5Matrix:
 class H5Dict:
     """A dictionary of text, lists of bytes, arrays and dictionaries, kept in an HDF5 file, a group, or a dict.
 
-    `d[name]` makes a dictionary where there is nothing of the name, unless `mode` is "r". Raises ValueError for
+    `d[name]` makes a dictionary where there is nothing of the name, unless `mode` is "r". Raises OptionError for
     writing in mode "r", KeyError for a value under the name of a dictionary, TypeError for another kind of `path`.
     """
 
@@ -145,14 +146,14 @@ class H5Dict:
         elif isinstance(path, dict) or is_hdf5_group(path):
             self.data = path
         else:
-            raise TypeError(f"Required Group, str or dict. Received: {type(path)}.")
+            raise UsageError(located(f"Required Group, str or dict. Received: {type(path)}."))
         if isinstance(path, dict) and mode == "w":
             path.clear()
         self.read_only = mode == "r"
 
     def __setitem__(self, name: str, value: Any) -> None:
         if self.read_only:
-            raise ValueError("Cannot set item in read only mode.")
+            raise OptionError(located("Cannot set item in read only mode."))
         if isinstance(self.data, dict):
             self.data[name] = value
         elif name in self.data:
@@ -182,7 +183,7 @@ class H5Dict:
 
     def _made(self, value: Any, name: str) -> Any:
         if self.read_only:
-            raise ValueError("Cannot create group in read only mode.")
+            raise OptionError(located("Cannot create group in read only mode."))
         if value is None:
             return self.data.create_group(name)
         self.data[name] = value

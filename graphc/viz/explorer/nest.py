@@ -28,6 +28,7 @@ class _Scope:
     path: Path
     children: dict[Child, None] = field(default_factory=dict)
     edges: dict[tuple[Child, Child], None] = field(default_factory=dict)
+    ports: int = 0
 
 
 class Nests:
@@ -116,9 +117,10 @@ def _add_edge(
     for depth in range(common + 1, len(inside) + 1):
         scope = scopes[inside[:depth]]
         child: Child = inside[: depth + 1] if len(inside) > depth else target
-        ports = sum(isinstance(c, str) for c in scope.children)
-        if port in scope.children or ports < _MOST_PORTS:
-            scope.children.setdefault(port)
+        if port not in scope.children and scope.ports < _MOST_PORTS:
+            scope.children[port] = None
+            scope.ports += 1
+        if port in scope.children:
             scope.edges.setdefault((port, child))
 
 

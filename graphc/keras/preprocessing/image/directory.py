@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import OptionError
 from graphc.keras.backend.common import floatx, normalize_data_format
 from graphc.keras.preprocessing.image.files import MODES, img_to_array, load_img
 from graphc.keras.preprocessing.image.iterator import Iterator, augmented, save_batch
@@ -48,13 +49,13 @@ class FileIterator(Iterator):
         class_modes: tuple[str | None, ...],
     ) -> None:
         if color_mode not in MODES:
-            raise ValueError(located(f"`color_mode` must be one of {', '.join(MODES)}, got {color_mode!r}"))
+            raise OptionError(located(f"`color_mode` must be one of {', '.join(MODES)}, got {color_mode!r}"))
         if class_mode not in class_modes:
-            raise ValueError(located(f"`class_mode` must be one of {class_modes}, got {class_mode!r}"))
+            raise OptionError(located(f"`class_mode` must be one of {class_modes}, got {class_mode!r}"))
         split = getattr(image_data_generator, "_validation_split", 0.0)
         parts = {None: None, "validation": (0, split), "training": (split, 1)}
         if subset not in parts:
-            raise ValueError(located(f'`subset` must be "training" or "validation", got {subset!r}'))
+            raise OptionError(located(f'`subset` must be "training" or "validation", got {subset!r}'))
         self.directory = directory
         self.image_data_generator = image_data_generator
         self.target_size = tuple(target_size)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ShapeError
+from graphc.errors import OptionError, ShapeError
 from graphc.keras.backend.common import floatx, normalize_data_format
 from graphc.keras.preprocessing.image.extra import load
 from graphc.keras.utils.location import located
@@ -88,13 +88,13 @@ def load_img(
     """Read an image file as a Pillow image of the `color_mode` "grayscale", "rgb" or "rgba".
 
     `target_size` (height, width): the image is resized to it by `interpolation`: "nearest", "bilinear", "bicubic",
-    "hamming", "box" or "lanczos". `grayscale` is the old spelling of a color mode. Raises ValueError for others.
+    "hamming", "box" or "lanczos". `grayscale` is the old spelling of a color mode. Raises OptionError for others.
     """
     if grayscale:
         warnings.warn('`grayscale` is deprecated: use color_mode="grayscale".', stacklevel=2)
         color_mode = "grayscale"
     if color_mode not in MODES:
-        raise ValueError(located(f'`color_mode` must be "grayscale", "rgb" or "rgba", got {color_mode!r}'))
+        raise OptionError(located(f'`color_mode` must be "grayscale", "rgb" or "rgba", got {color_mode!r}'))
     pillow = load("PIL.Image", "Pillow", "load_img")
     with pillow.open(path) as opened:
         # A copy: what Pillow reads late would need the file still open.
@@ -103,7 +103,7 @@ def load_img(
         return image
     if interpolation not in _INTERPOLATIONS:
         known = ", ".join(_INTERPOLATIONS)
-        raise ValueError(located(f"Unknown interpolation {interpolation!r}; expected one of {known}"))
+        raise OptionError(located(f"Unknown interpolation {interpolation!r}; expected one of {known}"))
     return image.resize((target_size[1], target_size[0]), pillow.Resampling[interpolation.upper()])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import OptionError, UsageError
 from graphc.keras.preprocessing.image.directory import FileIterator, image_files
 from graphc.keras.utils.location import located
 
@@ -23,7 +24,7 @@ class DataFrameIterator(FileIterator):
     of names). `has_ext`: the names carry their endings. Files are taken in the order of their names; rows without a
     file, files without a row, and repeated rows are left out. `y_col` holds the class; with `class_mode` "other" the
     target itself (one column or several, of numbers). `classes`: the classes in the order of their numbers, that of
-    their first appearance unless given. Otherwise as `DirectoryIterator`. Raises ValueError for other options,
+    their first appearance unless given. Otherwise as `DirectoryIterator`. Raises OptionError for other options,
     TypeError for targets that are no numbers.
     """
 
@@ -56,7 +57,7 @@ class DataFrameIterator(FileIterator):
             save_format, subset, interpolation, dtype, _MODES,
         )  # fmt: skip
         if classes and class_mode in _CLASSLESS:
-            raise ValueError(located(f"`classes` cannot be given with class_mode={class_mode!r}"))
+            raise OptionError(located(f"`classes` cannot be given with class_mode={class_mode!r}"))
         row_of = {str(name): row for row, name in reversed(list(enumerate(dataframe[x_col])))}
         chosen = []
         for path in image_files(directory, "", self.split, follow_links):
@@ -78,13 +79,13 @@ class DataFrameIterator(FileIterator):
         if self.class_mode == "other":
             self.data = np.asarray(dataframe[y_col])[rows]
             if self.data.dtype.kind not in "biuf":
-                raise TypeError(located(f"The column {y_col} must hold numbers for class_mode='other'"))
+                raise UsageError(located(f"The column {y_col} must hold numbers for class_mode='other'"))
         elif self.class_mode not in _CLASSLESS:
             labels = list(dataframe[y_col])
             self.class_indices = {name: number for number, name in enumerate(classes or dict.fromkeys(labels))}
             unknown = sorted({str(labels[row]) for row in rows if labels[row] not in self.class_indices})
             if unknown:
-                raise ValueError(located(f"The column {y_col} holds {', '.join(unknown)}, not among `classes`"))
+                raise OptionError(located(f"The column {y_col} holds {', '.join(unknown)}, not among `classes`"))
             self.classes = np.array([self.class_indices[labels[row]] for row in rows], dtype="int32")
         self.num_classes = len(self.class_indices)
 

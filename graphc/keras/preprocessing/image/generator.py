@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ShapeError
+from graphc.errors import OptionError, ShapeError
 from graphc.keras.backend.common import floatx, normalize_data_format
 from graphc.keras.preprocessing.image.directory import DirectoryIterator
 from graphc.keras.preprocessing.image.extra import load
@@ -46,7 +46,7 @@ class ImageDataGenerator:
     `featurewise_center` and off `featurewise_std_normalization`; each with a warning.
 
     `validation_split`: the part of the data for the subset "validation". `data_format` and `dtype` are Keras's
-    settings unless given. Raises ValueError for values out of range.
+    settings unless given. Raises OptionError for values out of range.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class ImageDataGenerator:
         dtype: str | None = None,
     ) -> None:
         if validation_split and not 0 < validation_split < 1:
-            raise ValueError(located(f"`validation_split` must be between 0 and 1, got {validation_split}"))
+            raise OptionError(located(f"`validation_split` must be between 0 and 1, got {validation_split}"))
         self.featurewise_center = featurewise_center
         self.samplewise_center = samplewise_center
         self.featurewise_std_normalization = featurewise_std_normalization

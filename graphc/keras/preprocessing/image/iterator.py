@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ShapeError
+from graphc.errors import OptionError, ShapeError
 from graphc.keras.backend.common import floatx, normalize_data_format
 from graphc.keras.preprocessing.image.files import array_to_img
 from graphc.keras.utils.enqueuers import Sequence
@@ -43,9 +43,9 @@ class Iterator(Sequence):
         return (self.n + self.batch_size - 1) // self.batch_size
 
     def __getitem__(self, idx: int) -> Any:
-        """Return a batch. Raises ValueError past the end."""
+        """Return a batch. Raises OptionError past the end."""
         if idx >= len(self):
-            raise ValueError(located(f"There is no batch {idx}: the Sequence has {len(self)} batches"))
+            raise OptionError(located(f"There is no batch {idx}: the Sequence has {len(self)} batches"))
         self._seed_batch()
         self.total_batches_seen += 1
         if self.index_array is None:
@@ -73,7 +73,7 @@ class Iterator(Sequence):
         self.index_generator = self._flow_index()
 
     def next(self) -> Any:
-        """Return the next batch. Raises ValueError where there are no samples."""
+        """Return the next batch. Raises OptionError where there are no samples."""
         with self.lock:
             index_array = next(self.index_generator)
         # Outside of the lock, so that threads transform their images at the same time.
@@ -98,7 +98,7 @@ class Iterator(Sequence):
         self.reset()
         while True:
             if not self.n:
-                raise ValueError(located("There are no images to make batches of"))
+                raise OptionError(located("There are no images to make batches of"))
             self._seed_batch()
             if self.batch_index == 0:
                 self._set_index_array()
@@ -136,7 +136,7 @@ class NumpyArrayIterator(Iterator):
 
     `x` may be a pair (images, further arrays of n rows), which go along untouched. Yields x, (x, y) or
     (x, y, sample_weight) as given. `subset` "validation" is the first part, as large as the generator's
-    `validation_split`, and "training" the rest. `save_to_dir`: a folder that gets each image. Raises ValueError for
+    `validation_split`, and "training" the rest. `save_to_dir`: a folder that gets each image. Raises OptionError for
     other subsets, arrays of different lengths and subsets with different classes, ShapeError where x has not rank 4.
     """
 
@@ -181,10 +181,10 @@ class NumpyArrayIterator(Iterator):
         if subset is None:
             return slice(None)
         if subset not in ("training", "validation"):
-            raise ValueError(located(f'`subset` must be "training" or "validation", got {subset!r}'))
+            raise OptionError(located(f'`subset` must be "training" or "validation", got {subset!r}'))
         at = int(count * self.image_data_generator._validation_split)
         if self.y is not None and not np.array_equal(np.unique(self.y[:at]), np.unique(self.y[at:])):
-            raise ValueError(
+            raise OptionError(
                 located(
                     "The training and the validation subset have different classes. Arrays that are sorted by class "
                     "must be shuffled before they are split"
@@ -218,11 +218,11 @@ def warn_of_channels(shape: tuple[int, ...], data_format: str) -> None:
 def _check_lengths(count: int, further: list[Array], y: Array | None, sample_weight: Array | None) -> None:
     for array in further:
         if len(array) != count:
-            raise ValueError(
+            raise OptionError(
                 located(f"All of the arrays in `x` must have one length, got {count} images beside {len(array)} rows")
             )
     for name, given in (("`y` (labels)", y), ("`sample_weight`", sample_weight)):
         if given is not None and len(given) != count:
-            raise ValueError(
+            raise OptionError(
                 located(f"`x` (images tensor) and {name} must have one length, got {count} and {len(given)}")
             )

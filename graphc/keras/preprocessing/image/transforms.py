@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import OptionError
 from graphc.keras.preprocessing.image.extra import load
 from graphc.keras.preprocessing.image.files import array_to_img, img_to_array
 from graphc.keras.utils.location import located
@@ -82,7 +83,7 @@ def random_zoom(
 ) -> Array:
     """Return the image zoomed by two random factors of `zoom_range` (low, high); factors below 1 enlarge.
 
-    Raises ValueError for a range that is not a pair.
+    Raises OptionError for a range that is not a pair.
     """
     zx, zy = draw_zoom(as_pair("zoom_range", zoom_range))
     return apply_affine_transform(
@@ -98,7 +99,7 @@ def random_channel_shift(x: Array, intensity_range: float, channel_axis: int = 0
 def random_brightness(x: Array, brightness_range: Sequence[float], data_format: str | None = None) -> Array:
     """Return the image with a random brightness of `brightness_range` (low, high); see `apply_brightness_shift`.
 
-    Raises ValueError for a range that is not a pair.
+    Raises OptionError for a range that is not a pair.
     """
     return apply_brightness_shift(x, draw_of(as_pair("brightness_range", brightness_range)), data_format)
 
@@ -188,7 +189,7 @@ def draw_zoom(zoom_range: Sequence[float]) -> tuple[float, float]:
 
 
 def as_pair(option: str, given: Sequence[float]) -> Sequence[float]:
-    """Return a range of two numbers. Raises ValueError for others."""
+    """Return a range of two numbers. Raises OptionError for others."""
     if len(given) != 2:
-        raise ValueError(located(f"`{option}` must be two numbers (low, high), got {given}"))
+        raise OptionError(located(f"`{option}` must be two numbers (low, high), got {given}"))
     return given

@@ -6,6 +6,20 @@ async function unpack(text) {
   return JSON.parse(await new Response(stream).text());
 }
 
+// Lets the browser draw and listen between two pieces of work.
+const pause = () => new Promise((resolve) => setTimeout(resolve));
+
+// Returns a program's data, read part by part: lists come in several.
+async function unpackParts(parts) {
+  const data = {};
+  for (const [key, packed] of parts) {
+    const part = await unpack(packed);
+    data[key] = data[key] === undefined ? part : data[key].concat(part);
+    await pause();
+  }
+  return data;
+}
+
 class Program {
   constructor(data, chunks) {
     Object.assign(this, data);

@@ -2,8 +2,6 @@
 
 const ROW = 22;
 const byId = (id) => document.getElementById(id);
-// Lets the browser draw and listen between two pieces of work.
-const pause = () => new Promise((resolve) => setTimeout(resolve));
 
 class Explorer {
   constructor() {
@@ -21,10 +19,8 @@ class Explorer {
   async start() {
     await pause();
     this.payload = JSON.parse(byId("payload").textContent);
-    for (const [i, packed] of this.payload.programs.entries()) {
-      const data = await unpack(packed);
-      await pause();
-      const program = new Program(data, this.payload.chunks[i]);
+    for (const [i, parts] of this.payload.programs.entries()) {
+      const program = new Program(await unpackParts(parts), this.payload.chunks[i]);
       this.cache.set(i, program);
       byId("program").append(new Option(program.name, i));
       await pause();
