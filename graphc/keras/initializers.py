@@ -71,7 +71,7 @@ class RandomInitializer(Initializer):
 
     def draw(self, shape: Sequence[int]) -> Draw:
         """Return which numbers a weight of this shape starts with; a seed that is not given is drawn here."""
-        raise TypeError(f"{type(self).__name__} does not say what to draw: define `draw(shape)`")
+        raise UsageError(located(f"{type(self).__name__} does not say what to draw: define `draw(shape)`"))
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         return self.draw(shape).array(dtype)
