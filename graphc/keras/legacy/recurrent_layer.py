@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphc.errors import UsageError
 from graphc.keras import backend as K
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.engine.input_spec import Shape
@@ -12,6 +13,7 @@ from graphc.keras.layers.recurrent_inputs import split_inputs
 from graphc.keras.layers.rnn import RNN
 from graphc.keras.legacy.renaming import generate_legacy_interface
 from graphc.keras.legacy.spatial import gather_input_shape
+from graphc.keras.utils.location import located
 
 _support = generate_legacy_interface(
     None, [("consume_less", "implementation")], gather_input_shape, {"consume_less": {"cpu": 0, "mem": 1, "gpu": 2}}
@@ -76,7 +78,7 @@ class Recurrent(RNN):
 
     def step(self, inputs: Any, states: Sequence[Any]) -> Any:
         """Return (output, new states) of one step. `states` are followed by the constants."""
-        raise TypeError(f"{type(self).__name__} does not define `step`")
+        raise UsageError(located(f"{type(self).__name__} does not define `step`"))
 
     def get_constants(self, inputs: Any, training: Any = None) -> list[Any]:
         """Return the tensors that every step is given after the states: none."""
