@@ -21,11 +21,11 @@ from graphc.loopir import Buffer, Launch, Loop, LoopKernel, Step, accesses, laun
 from graphc.schedule.strips import Planes, Rows, cut_kernel, keeps_rows, row_loops, written_planes
 from graphc.symbolic import Dim, Symbol, add, divide_exactly, evaluate, floordiv, multiply, symbols
 
-# What lies between the kernels of a strip: at most so many bytes, about what the second cache holds. Chains that have
-# less than the other number between their kernels for all rows stay as they are.
-MOST_BYTES, LEAST_BYTES = 1 << 20, 3 << 19
+# About what the second cache holds: between the kernels of a strip lie at most so many bytes, and no buffer that has
+# less for all rows is worth a strip.
+MOST_BYTES = LEAST_BYTES = 1 << 20
 # What each strip reads anew (weights) may be at most so many times what lies between its kernels.
-MOST_READ_AGAIN = 5
+MOST_READ_AGAIN = 8
 # Strips for threads to share evenly.
 LEAST_STRIPS = 14
 
@@ -51,7 +51,7 @@ def form_bands(
     found = dict(buffers)
     bands: dict[int, Loop] = {}
     moved: set[int] = set()
-    for chain in _Chains(buffers, steps).find():
+    for chain in _Chains(buffers, steps, batch).find():
         height = _height(chain, buffers, batch)
         if height:
             private = _private(chain, buffers, height)
@@ -74,8 +74,8 @@ def form_bands(
 class _Chains:
     """Finds chains among the steps."""
 
-    def __init__(self, buffers: Mapping[str, Buffer], steps: Sequence[Step]) -> None:
-        self._buffers, self._steps = buffers, steps
+    def __init__(self, buffers: Mapping[str, Buffer], steps: Sequence[Step], batch: int) -> None:
+        self._buffers, self._steps, self._batch = buffers, steps, batch
         self._users: dict[str, list[int]] = defaultdict(list)
         for position, step in enumerate(steps):
             for name in dict.fromkeys(name for launch in launches_of((step,)) for name in _names(launch)):
@@ -101,6 +101,8 @@ class _Chains:
         name = written[0]
         users = self._users[name]
         if len(written) > 1 or self._buffers[name].role != "temporary" or len(users) != 2 or users[0] != last.position:
+            return None
+        if _estimate(_bytes(self._buffers[name]), self._batch) < LEAST_BYTES:
             return None
         following = self._steps[users[1]]
         if not isinstance(following, Launch) or name in _names(following, writable=True):
@@ -167,8 +169,6 @@ def _private(chain: Sequence[_Link], buffers: Mapping[str, Buffer], height: int)
 
 def _height(chain: Sequence[_Link], buffers: Mapping[str, Buffer], batch: int) -> int:
     """Return how many rows a strip of a chain has; 0 where the chain does not gain by strips."""
-    if sum(_estimate(_bytes(buffers[link.source]), batch) for link in chain[1:]) < LEAST_BYTES:
-        return 0
     count = chain[0].rows.count
     again = _read_again(chain, buffers, batch)
     for height in range(_estimate(count, batch) // LEAST_STRIPS, 0, -1):

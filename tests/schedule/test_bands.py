@@ -114,6 +114,15 @@ def test_what_each_strip_reads_anew_must_be_worth_it(monkeypatch: pytest.MonkeyP
     assert loops(lowered(Graph((x,), (y,))))
 
 
+def test_buffers_that_a_cache_holds_anyway_join_no_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = one_layer(28, 10)
+    graph = Graph((x,), (y,))
+    monkeypatch.setattr(bands, "LEAST_BYTES", 16 * 14 * 5 * 34 * 4)
+    assert not loops(lowered(graph))
+    monkeypatch.setattr(bands, "LEAST_BYTES", 16 * 14 * 5 * 33 * 4)
+    assert [labels(loop) for loop in loops(lowered(graph))] == [CHAIN]
+
+
 def test_what_others_read_is_not_private() -> None:
     x = graphc.placeholder((None, 14, 11, 33), name="x")
     w, v = weights(33, 34), weights(34, 35)
