@@ -56,10 +56,19 @@ class Layer(NodeAccess, metaclass=LayerClass):
     `training` arguments are passed where it has them), `compute_output_shape(input_shape)`, `compute_mask` where
     they change masks, and `get_config()`.
 
+    Keras 1's `get_output_shape_for` is another name of `compute_output_shape`.
+
     Keyword arguments of every layer: `name` (default: the class in snake case and a number), `trainable`, `weights`
     (set after building), and for a first layer `input_shape` (without the batch), `batch_size`,
     `batch_input_shape`, `dtype`. Raises UsageError for any other keyword.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Take the rule of shapes under its Keras 1 name."""
+        super().__init_subclass__(**kwargs)
+        old = vars(cls).get("get_output_shape_for")
+        if old is not None and "compute_output_shape" not in vars(cls):
+            cls.compute_output_shape = old  # type: ignore[method-assign]
 
     def __init__(self, **kwargs: Any) -> None:
         unknown = sorted(set(kwargs) - BASE_ARGUMENTS)
@@ -184,6 +193,10 @@ class Layer(NodeAccess, metaclass=LayerClass):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output for inputs of this shape; None stands for any size."""
         return input_shape
+
+    def get_output_shape_for(self, input_shape: Any) -> Any:
+        """Return `compute_output_shape(input_shape)`: its name in Keras 1."""
+        return self.compute_output_shape(input_shape)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask to pass on: the one given where the layer supports masks.
