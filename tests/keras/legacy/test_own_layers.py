@@ -74,5 +74,5 @@ def test_weights_that_the_layer_lists_are_trained() -> None:
         K.function([model.input], [layer.output])([rows])[0], rows @ K.get_value(layer.W), rtol=1e-5
     )
     model.compile("sgd", "mse")
-    model.fit(rows, np.ones((4, 2)), nb_epoch=3, verbose=0)
+    model.fit(rows, np.ones((4, 2)), epochs=3, verbose=0)
     assert np.abs(K.get_value(layer.b)).max() > 0
