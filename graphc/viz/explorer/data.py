@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphc import dtypes, symbolic
@@ -206,7 +206,7 @@ class StoryData:
         names = [*self._names]
         writer: dict[str, int] = {}
         base = len(self._rows)
-        for position, path in _launch_paths(plan.steps):
+        for position, path in _launch_paths(plan.steps, self._texts.shortened):
             launch = plan.launches[position]
             number = base + position
             names.append(f"kernel {position}")
@@ -279,15 +279,19 @@ def _successors(added: Sequence[Node], removed: Sequence[Node], became: Mapping[
     return found
 
 
-def _launch_paths(steps: Sequence[Step], path: Path = (), start: int = 0) -> list[tuple[int, Path]]:
+def _launch_paths(
+    steps: Sequence[Step], shortened: Callable[[str], str], path: Path = (), start: int = 0
+) -> list[tuple[int, Path]]:
     """Return each launch's position, with the loops around it."""
     found: list[tuple[int, Path]] = []
     for step in steps:
         if isinstance(step, Loop):
             first = start + len(found)
             last = first + len(list(launches_of((step,)))) - 1
-            inner = (*path, f"loop of {step.extent} steps: kernels {first} to {last}")
-            found += _launch_paths(step.steps, inner, first)
+            extent = shortened(str(step.extent))
+            name = f"{extent} strips, each on one thread" if step.apart else f"loop of {extent} steps"
+            inner = (*path, f"{name}: kernels {first} to {last}")
+            found += _launch_paths(step.steps, shortened, inner, first)
         else:
             found.append((start + len(found), path))
     return found
