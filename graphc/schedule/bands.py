@@ -12,6 +12,7 @@ image), it does: threads take strips, each with memory of its own for what lies 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -158,7 +159,18 @@ def _bytes(b: Buffer) -> Dim:
 
 
 def _estimate(dim: Dim, batch: int) -> int:
-    return evaluate(dim, dict.fromkeys(symbols(dim), batch))
+    """Return a dim for run-time sizes of `batch`; 0 where it is none then."""
+    try:
+        return evaluate(dim, dict.fromkeys(symbols(dim), batch))
+    except ZeroDivisionError:
+        return 0
+
+
+def _divisors(dim: Dim) -> list[int]:
+    """Return the numbers that divide a dim whatever the run-time sizes, the largest first."""
+    whole = dim if isinstance(dim, int) else math.gcd(*dim.terms.values())
+    small = [d for d in range(1, math.isqrt(whole) + 1) if whole % d == 0]
+    return sorted({*small, *(whole // d for d in small)}, reverse=True)
 
 
 def _private(chain: Sequence[_Link], buffers: Mapping[str, Buffer], height: int) -> dict[str, Buffer]:
@@ -170,13 +182,11 @@ def _private(chain: Sequence[_Link], buffers: Mapping[str, Buffer], height: int)
 def _height(chain: Sequence[_Link], buffers: Mapping[str, Buffer], batch: int) -> int:
     """Return how many rows a strip of a chain has; 0 where the chain does not gain by strips."""
     count = chain[0].rows.count
-    again = _read_again(chain, buffers, batch)
-    for height in range(_estimate(count, batch) // LEAST_STRIPS, 0, -1):
-        if divide_exactly(count, height) is None:
-            continue
+    most = _estimate(count, batch) // LEAST_STRIPS
+    for height in _divisors(count):
         size = sum(_estimate(_bytes(b), batch) for b in _private(chain, buffers, height).values())
-        if size <= MOST_BYTES:
-            return height if again <= MOST_READ_AGAIN * size else 0
+        if height <= most and size <= MOST_BYTES:
+            return height if _read_again(chain, buffers, batch) <= MOST_READ_AGAIN * size else 0
     return 0
 
 
