@@ -206,16 +206,18 @@ class Picture {
 
   paintLine(g, line, left, top, sight) {
     const points = line.points;
-    let low = Infinity, high = -Infinity;
-    for (const p of points) { low = Math.min(low, p[0]); high = Math.max(high, p[0]); }
     if (top + points[0][1] > sight[3] && !line.back || top + points[points.length - 1][1] < sight[1] && !line.back) return;
-    if (left + low > sight[2] || left + high < sight[0]) return;
+    if (left + line.low > sight[2] || left + line.high < sight[0]) return;
     const chosen = this.app.isSelected(line.from) || this.app.isSelected(line.to);
     g.strokeStyle = chosen ? "#d97706" : "#9aa0a8";
     g.beginPath();
-    g.moveTo(left + points[0][0], top + points[0][1]);
+    let drawn = 0;
     for (let i = 1; i < points.length; i++) {
       const [x0, y0] = points[i - 1], [x1, y1] = points[i];
+      // Of a long line only the pieces in sight are drawn.
+      if (top + Math.max(y0, y1) < sight[1] || top + Math.min(y0, y1) > sight[3]) continue;
+      if (drawn !== i - 1 || i === 1) g.moveTo(left + x0, top + y0);
+      drawn = i;
       if (i % 2) g.bezierCurveTo(left + x0, top + (y0 + y1) / 2, left + x1, top + (y0 + y1) / 2, left + x1, top + y1);
       else g.lineTo(left + x1, top + y1);
     }

@@ -65,14 +65,21 @@ function arrange(program, scope, path, open) {
     const points = [[from.x, from.top + from.h]];
     for (const bend of chain) points.push([bend.x, spans[bend.rank][0]], [bend.x, spans[bend.rank][1]]);
     points.push([to.x, to.top]);
-    return { points, from, to };
+    return line(points, from, to, false);
   });
   for (let i = 0; i < back.length; i += 2) {
     const from = items[back[i]], to = items[back[i + 1]];
     const side = Math.max(from.left + from.w, to.left + to.w) + 24;
-    lines.push({ points: [[from.x, from.top + from.h], [side, from.y], [side, to.y], [to.x, to.top]], from, to, back: true });
+    lines.push(line([[from.x, from.top + from.h], [side, from.y], [side, to.y], [to.x, to.top]], from, to, true));
   }
   return { w: Math.max(right - left, 1), h: Math.max(top - RANK_GAP, 1), items, lines };
+}
+
+// A line with what it spans from left to right, by which painting tells whether it is in sight.
+function line(points, from, to, back) {
+  let low = Infinity, high = -Infinity;
+  for (const [x] of points) { low = Math.min(low, x); high = Math.max(high, x); }
+  return { points, from, to, back, low, high };
 }
 
 // Moves the boxes of a row apart, each as little as can be: weighted least squares by pooling neighbours.

@@ -188,8 +188,9 @@ class Explorer {
     };
     const paths = search(this.root, "");
     if (!paths) return false;
-    for (const path of paths) this.open.add(path);
-    this.refresh();
+    const closed = paths.filter((path) => !this.open.has(path));
+    for (const path of closed) this.open.add(path);
+    if (closed.length) this.refresh();
     return true;
   }
 
