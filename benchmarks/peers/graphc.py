@@ -124,7 +124,8 @@ def _train_on_batches(variant: str, quick: bool) -> Entry:
 def _train_images(case: str, variant: str, quick: bool) -> Entry:
     graphc.set_conv_precision(variant or "exact")
     model = image_models.model_of(case, quick)
-    model.compile(keras.optimizers.RMSprop(lr=LEARNING_RATE, rho=RHO, epsilon=EPSILON), "categorical_crossentropy")
+    optimizer = keras.optimizers.RMSprop(lr=image_networks.LEARNING_RATE, rho=RHO, epsilon=EPSILON)
+    model.compile(optimizer, "categorical_crossentropy")
     x, y = image_networks.training_batch(image_models.steps_of(model), model.input_shape[1], quick)
     losses = [float(model.train_on_batch(x, y)) for _ in range(CHECKED_STEPS)]
     return Entry(losses, {"step on arrays": Timed("model.train_on_batch(x, y)", {"model": model, "x": x, "y": y})})

@@ -10,8 +10,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from entry import Entry, Timed
-from image_networks import MOMENTUM, TRAINED, Pads, Step, batches, described, follow, images_of, training_batch
-from problems import CHECKED_STEPS, EPSILON, LEARNING_RATE, RHO, sample
+from image_networks import (
+    LEARNING_RATE,
+    MOMENTUM,
+    TRAINED,
+    Pads,
+    Step,
+    batches,
+    described,
+    follow,
+    images_of,
+    training_batch,
+)
+from problems import CHECKED_STEPS, EPSILON, RHO, sample
 
 _ORDER = ("NHWC", "HWIO", "NHWC")
 

@@ -10,8 +10,19 @@ import numpy as np
 import torch
 import torch._inductor.config
 from entry import Entry, Timed
-from image_networks import MOMENTUM, TRAINED, Pads, Step, batches, described, follow, images_of, training_batch
-from problems import CHECKED_STEPS, EPSILON, LEARNING_RATE, RHO, sample
+from image_networks import (
+    LEARNING_RATE,
+    MOMENTUM,
+    TRAINED,
+    Pads,
+    Step,
+    batches,
+    described,
+    follow,
+    images_of,
+    training_batch,
+)
+from problems import CHECKED_STEPS, EPSILON, RHO, sample
 from torch import nn
 from torch.nn import functional
 
