@@ -93,10 +93,11 @@ def main() -> None:
         sys.exit("no Chromium is installed (apt-get install chromium)")
     with tempfile.TemporaryDirectory() as folder:
         page = page_of(given.model, Path(folder))
+        print(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB")
         browser = Browser(program, Path(folder) / "profile", _SIZE)
         rounds = [look_through(browser, page) for _ in range(given.rounds)]
         browser.close()
-    print(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB\n{'longest task, ms':28}{'worked':>8}{'passed':>8}")
+    print(f"{'longest task, ms':28}{'worked':>8}{'passed':>8}")
     for name in rounds[0]:
         worked, passed = (min(getattr(seen[name], kind) for seen in rounds) for kind in ("worked", "passed"))
         print(f"{name:28}{worked:8.0f}{passed:8.0f}")
