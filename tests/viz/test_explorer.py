@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -162,3 +164,15 @@ def test_a_recurrence_shows_its_step_and_its_loop(tab: Browser, tmp_path: Path) 
     assert "recurrence 1 of 7 steps" in names and "step" in names
     assert any(name.startswith("loop of 7 steps: kernels ") for name in names)
     assert tab.messages == []
+
+
+def test_the_benchmark_tells_the_longest_task_of_every_action(network: Path) -> None:
+    script = Path(__file__).resolve().parents[2] / "benchmarks" / "explorer.py"
+    command = [sys.executable, str(script), str(network), "--rounds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    size, _, *rows = done.stdout.splitlines()
+    assert size.startswith("net.html: ")
+    told = {row[:28].rstrip(): tuple(map(float, row[28:].split())) for row in rows}
+    assert {"load", "slider", "find", "code of a kernel"} <= told.keys()
+    assert all(len(times) == 2 for times in told.values()) and min(told["load"]) > 0
