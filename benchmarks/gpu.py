@@ -20,7 +20,6 @@ import statistics
 import subprocess
 import sys
 import time
-import unittest.mock
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -86,19 +85,18 @@ def bandwidths(megabytes: float) -> Iterator[tuple[str, float]]:
 
 
 def products(quick: bool) -> Iterator[tuple[int, str, str]]:
-    """Yield (size, speed of the generated kernel, of cuBLASLt): where the library should begin (LARGE_PRODUCT)."""
+    """Yield (size, speed of the generated kernel, of cuBLASLt)."""
     for size in (16, 24) if quick else (256, 512, 1024, 2048, 4096):
         cells = []
-        for flag in ("0", "1"):
-            os.environ["GRAPHC_CUBLAS"] = flag
+        for use in ("never", "always"):
+            graphc.set_libraries(use)
             a, b, c = (graphc.state(np.ones((size, size), "float32"), name) for name in "abc")
-            with unittest.mock.patch("graphc.runtime.cuda.binding.LARGE_PRODUCT", 0):
-                try:
-                    once = seconds(graphc.function([], [], [(c, ops.matmul(a.node, b.node))]))
-                    cells.append(f"{2e-12 * size**3 / once:.1f}")
-                except DeviceError:
-                    cells.append("not installed")
-        del os.environ["GRAPHC_CUBLAS"]
+            try:
+                once = seconds(graphc.function([], [], [(c, ops.matmul(a.node, b.node))]))
+                cells.append(f"{2e-12 * size**3 / once:.1f}")
+            except DeviceError:
+                cells.append("not installed")
+        graphc.set_libraries("measure")
         yield size, cells[0], cells[1]
 
 

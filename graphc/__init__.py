@@ -7,7 +7,7 @@ The public names load on first use, so that `import graphc` costs a few millisec
 - `scan(step, sequences, initials)`: a recurrence;
 - `function(inputs, outputs, updates=None, givens=None)`: compiles;
 - `plot(anything)`: a picture of a graph, a plan or a model; `view(anything, path)`: a page to explore it, down to the
-  assembly; `set_threads(count)`, `set_conv_precision`, `set_matmul_precision`;
+  assembly; `set_threads(count)`, `set_conv_precision`, `set_matmul_precision`, `set_libraries`;
 - `set_device("cuda")`, `with device("cuda:0")`: where programs run;
 - `keras`: the Keras 2.2.4 front end.
 """
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graphc import keras, ops
-    from graphc.compile import function, placeholder, set_conv_precision, set_matmul_precision, state
+    from graphc.compile import function, placeholder, set_conv_precision, set_libraries, set_matmul_precision, state
     from graphc.grad import gradients
     from graphc.observe import view
     from graphc.ops import scan
@@ -30,7 +30,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "__version__", "device", "function", "gradients", "keras", "ops", "placeholder", "plot", "scan",
-    "set_conv_precision", "set_device", "set_matmul_precision", "set_threads", "state", "view",
+    "set_conv_precision", "set_device", "set_libraries", "set_matmul_precision", "set_threads", "state", "view",
 ]  # fmt: skip
 
 _MODULES = frozenset({"keras", "ops"})
@@ -43,6 +43,7 @@ _PLACES = {
     "device": "graphc.runtime",
     "set_device": "graphc.runtime",
     "set_conv_precision": "graphc.compile",
+    "set_libraries": "graphc.compile",
     "set_matmul_precision": "graphc.compile",
     "set_threads": "graphc.runtime",
     "state": "graphc.compile",

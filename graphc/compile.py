@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -47,7 +47,7 @@ from graphc.loopir import DeviceProgram, Plan
 if TYPE_CHECKING:
     from graphc import codegen
 
-Emitted = TypeVar("Emitted", bound=str | DeviceProgram)
+_LIBRARY_FLAGS = {"cublas": "GRAPHC_CUBLAS"}
 
 
 def placeholder(shape: Sequence[int | symbolic.Dim | None], dtype: str = "float32", name: str | None = None) -> Node:
@@ -85,6 +85,17 @@ def set_matmul_precision(precision: str) -> None:
     are float32 in any case. The CPU computes in float32 whatever is asked for. Raises ConfigError for another one.
     """
     config.put("GRAPHC_MATMUL_PRECISION", precision)
+
+
+def set_libraries(use: str) -> None:
+    """Let programs that are compiled from now on for a GPU `use` its libraries (GRAPHC_CUBLAS).
+
+    `measure`: each product is done by what is faster there, a kernel of ours or cuBLASLt. That is measured once and
+    remembered, so that later runs give the same bits. `always` and `never` measure nothing. Raises ConfigError for
+    another one.
+    """
+    for flag in _LIBRARY_FLAGS.values():
+        config.put(flag, use)
 
 
 def function(
@@ -146,15 +157,18 @@ def _compile_graph(graph: Graph, name: str, single: bool, guard: bool, profiled:
     if guard:
         graph, checked = guarded_graph(graph)
     device = runtime.current_device()
-    if not isinstance(device, runtime.CpuDevice):
-        translation, program = _translate(graph, _emit_cuda, for_cpu=False)
-        return runtime.load_program(translation, program, device, name, single, checked, built)
+    on_cpu = isinstance(device, runtime.CpuDevice)
+    emit = functools.partial(_emit_llvm, profiled, len(checked)) if on_cpu else _emit_cuda
     flags = config.texts()
 
     @functools.cache
     def translate() -> runtime.Translation:
         with config.holding(flags), without_collections():
-            return _translate(graph, functools.partial(_emit_llvm, profiled, len(checked)), for_cpu=True)[0]
+            return _translate(graph, emit, on_cpu)
+
+    identity = program_identity(graph, profiled, len(checked))
+    if not isinstance(device, runtime.CpuDevice):
+        return runtime.load_program(translate, device, name, single, checked, identity, built)
 
     def with_clocks() -> runtime.Executable:
         with config.holding(flags):
@@ -165,7 +179,6 @@ def _compile_graph(graph: Graph, name: str, single: bool, guard: bool, profiled:
         peak=machine_peak,
         blame=lambda arguments: describe_first_fault(translate().graph, arguments),
     )
-    identity = program_identity(graph, profiled, len(checked))
     return runtime.load_plan(translate, name, single, checked, identity, built, instruments)
 
 
@@ -189,8 +202,8 @@ def program_identity(graph: Graph, profiled: bool = False, checked: int = 0) -> 
     return runtime.Identity("\n".join(facts), known.sizes, known.states, arguments)
 
 
-def _translate(graph: Graph, emit: Callable[[Plan], Emitted], for_cpu: bool) -> tuple[runtime.Translation, Emitted]:
-    """Rewrite, lower and emit; also return what `emit` made, a text or a program with one."""
+def _translate(graph: Graph, emit: Callable[[Plan], str | DeviceProgram], for_cpu: bool) -> runtime.Translation:
+    """Rewrite, lower and emit."""
     from graphc import passes, schedule  # a program that the cache knows needs neither
 
     report = passes.run_pipeline(graph)
@@ -203,8 +216,9 @@ def _translate(graph: Graph, emit: Callable[[Plan], Emitted], for_cpu: bool) -> 
         runtime.Stage("lower", (lowered - rewritten) * 1e3),
         runtime.Stage("emit", (time.perf_counter() - lowered) * 1e3),
     )
-    text = emitted if isinstance(emitted, str) else emitted.text
-    return runtime.Translation(plan, text, report.graph, stages), emitted
+    if isinstance(emitted, str):
+        return runtime.Translation(plan, emitted, report.graph, stages)
+    return runtime.Translation(plan, emitted.text, report.graph, stages, emitted.procedure)
 
 
 def _emit_llvm(profiled: bool, checked: int, plan: Plan) -> str:
@@ -216,7 +230,8 @@ def _emit_llvm(profiled: bool, checked: int, plan: Plan) -> str:
 def _emit_cuda(plan: Plan) -> DeviceProgram:
     from graphc import codegen  # needed as seldom
 
-    return codegen.emit_cuda(plan, config.get("GRAPHC_MATMUL_PRECISION"), config.get("GRAPHC_CUBLAS"))
+    libraries = {library: config.get(flag) for library, flag in _LIBRARY_FLAGS.items()}
+    return codegen.emit_cuda(plan, config.get("GRAPHC_MATMUL_PRECISION"), libraries)
 
 
 def cpu_target() -> codegen.Target:

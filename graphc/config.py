@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from graphc.errors import ConfigError
 
+# When a library does what a kernel of ours could do.
+LIBRARY_USES = ("measure", "always", "never")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 
@@ -50,6 +52,13 @@ def _matmul_precision(text: str) -> str:
     if text not in ("float32", "tf32", "bfloat16"):
         raise ValueError("expected float32, tf32 or bfloat16")
     return text
+
+
+def _library_use(text: str) -> str:
+    use = {"0": "never", "1": "always"}.get(text, text)
+    if use not in LIBRARY_USES:
+        raise ValueError("expected measure, always (1) or never (0)")
+    return use
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,10 @@ FLAGS: dict[str, Flag] = {
             "what a GPU may round float32 operands of contractions to: float32, tf32 or bfloat16",
         ),
         Flag(
-            "GRAPHC_CUBLAS", _boolean, False, "1: large matrix products on a GPU go through cuBLASLt (not yet measured)"
+            "GRAPHC_CUBLAS",
+            _library_use,
+            "measure",
+            "matrix products on a GPU are cuBLASLt's: where it is faster (measure), always (1) or never (0)",
         ),
         Flag("GRAPHC_DEVICE", _device, "cpu", "where programs run: cpu, cuda or cuda:N", "running"),
     )

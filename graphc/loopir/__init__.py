@@ -2,7 +2,6 @@
 
 from graphc.loopir.count import count_operations
 from graphc.loopir.evaluate import evaluate_kernel, evaluate_plan
-from graphc.loopir.geometry import DeviceProgram, Geometry, LibraryProduct, Matrix, StandingGrid
 from graphc.loopir.interface import EPOCH_FIELDS, PROFILE_FIELDS, has_epoch, size_sources
 from graphc.loopir.nodes import (
     COMBINERS,
@@ -42,6 +41,16 @@ from graphc.loopir.plan import (
     launches_of,
 )
 from graphc.loopir.printer import format_dim, format_expression, format_kernel, format_place, format_plan
+from graphc.loopir.procedure import (
+    DeviceProgram,
+    Geometry,
+    LibraryProduct,
+    Matrix,
+    Procedure,
+    Repeated,
+    StandingGrid,
+    Started,
+)
 from graphc.loopir.rows import accesses, independent_rows, row_distances
 from graphc.loopir.verify import verify_kernel, verify_plan
 
@@ -75,9 +84,12 @@ __all__ = [
     "Parameter",
     "Place",
     "Plan",
+    "Procedure",
+    "Repeated",
     "Requirement",
     "Result",
     "StandingGrid",
+    "Started",
     "Statement",
     "Step",
     "Store",

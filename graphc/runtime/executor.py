@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from graphc.errors import ExecutionError
-from graphc.loopir import Interface, Plan
+from graphc.loopir import Interface, Plan, Procedure
 from graphc.runtime.arguments import Array
 from graphc.runtime.epoch import default_gathered
 from graphc.runtime.peak import Peak
@@ -26,12 +26,13 @@ _LEAST_RUNS = 3
 @dataclass(frozen=True, slots=True)
 class Translation:
     """What a program was compiled from: its plan, the text of its code; the graph after the passes, and what each
-    stage took."""
+    stage took. `procedure` is what is started of the text on a device that is given one launch after another."""
 
     plan: Plan
     text: str
     graph: Any = None
     stages: Sequence[StageRecord] = ()
+    procedure: Procedure | None = None
 
 
 class LoadedProgram(Protocol):

@@ -5,18 +5,19 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from graphc import __version__
-from graphc.loopir import DeviceProgram, Interface
+from graphc.loopir import Interface, Procedure
 from graphc.runtime import cache
 from graphc.runtime.cpu import cpu
 from graphc.runtime.cuda import CudaProgram, EpochRunner
 from graphc.runtime.epoch import run_epoch
 from graphc.runtime.executor import Executable, Instruments, Translation
 from graphc.runtime.program import Program
-from graphc.runtime.protocol import Accelerator, Compiler, Device, Kernels
-from graphc.runtime.recall import Identity, decode_interface, encode_interface
+from graphc.runtime.protocol import Accelerator, Compiler, Kernels
+from graphc.runtime.recall import Identity, decode_program, encode_program
 from graphc.runtime.report import CodeReport
 
 
@@ -37,69 +38,90 @@ def load_plan(
     """
     device = cpu()
     start = time.perf_counter()
-    found = None if identity is None else _recalled(identity, device, translate)
-    if found is None:
-        translation = translate()
-        start = time.perf_counter()
-        interface: Interface = translation.plan
-        key = _code_key(translation.text, device)
-        code, cached = _object_code(translation.text, key, device)
-        entry = None if identity is None else encode_interface(interface, key, identity)
-        if identity is not None and entry is not None:
-            cache.store_entry(_program_key(identity, device), entry)
-    else:
-        (interface, code), cached = found, True
-    compiled = time.perf_counter()
-    loaded = device.load(code)
-    report = CodeReport(cached, (compiled - start) * 1e3, (time.perf_counter() - compiled) * 1e3, len(code))
-    program = Program(interface, loaded, name, single)
+    found = _find(translate, identity, device)
+    loaded = device.load(found.code)
+    program = Program(found.interface, loaded, name, single)
     run = functools.partial(run_epoch, program)
-    return Executable(program, run, translate, device, report, single, checked, built, instruments)
+    return Executable(program, run, translate, device, found.report(start), single, checked, built, instruments)
 
 
 def load_program(
-    translation: Translation,
-    program: DeviceProgram,
+    translate: Callable[[], Translation],
     device: Accelerator,
     name: str = "function",
     single: bool = False,
     checked: Sequence[str] = (),
+    identity: Identity | None = None,
     built: Any = None,
 ) -> Executable:
-    """Return the executable of a plan on an accelerator; the rest is as for `load_plan`.
+    """Return the executable of a program on an accelerator; the rest is as for `load_plan`.
 
     Raises CompileError where the text is not valid, DeviceError where there is too little memory.
     """
     start = time.perf_counter()
-    text = program.text
-    code, cached = _object_code(text, _code_key(text, device), device)
-    compiled = time.perf_counter()
-    kernels = device.load_kernels(code)
-    report = CodeReport(cached, (compiled - start) * 1e3, (time.perf_counter() - compiled) * 1e3, len(code))
+    found = _find(translate, identity, device)
+    kernels = device.load_kernels(found.code)
 
     @functools.cache
-    def wide() -> Kernels:
+    def compiled(is_wide: bool) -> Kernels:
+        if not is_wide:
+            return kernels
         # Hardly ever needed: offsets of more than 32 bits cost registers and time.
-        text = f"#define GC_INDEX long long\n{program.text}"
+        text = f"#define GC_INDEX long long\n{translate().text}"
         return device.load_kernels(_object_code(text, _code_key(text, device), device)[0])
 
-    loaded = CudaProgram(
-        translation.plan, program, device, lambda is_wide: wide() if is_wide else kernels, name, single
-    )
-    run = EpochRunner(loaded)
-    return Executable(loaded, run, lambda: translation, device, report, single, checked, built)
+    assert found.procedure is not None
+    program = CudaProgram(found.interface, found.procedure, device, compiled, name, single)
+    run = EpochRunner(program)
+    return Executable(program, run, translate, device, found.report(start), single, checked, built)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A program as it is loaded: its interface, its code, what is started of it on an accelerator."""
+
+    interface: Interface
+    procedure: Procedure | None
+    code: bytes
+    cached: bool
+    # Seconds of translating, and when all of it was there.
+    translating: float
+    there: float
+
+    def report(self, start: float) -> CodeReport:
+        """Tell what was there when all of it is loaded: now. `start` is when it was asked for."""
+        compiling = self.there - start - self.translating
+        loading = time.perf_counter() - self.there
+        return CodeReport(self.cached, compiling * 1e3, loading * 1e3, len(self.code))
+
+
+def _find(translate: Callable[[], Translation], identity: Identity | None, device: Compiler) -> _Found:
+    """Return a program from the cache, or else made and put there."""
+    found = None if identity is None else _recalled(identity, device, translate)
+    if found is not None:
+        return _Found(*found, cached=True, translating=0.0, there=time.perf_counter())
+    start = time.perf_counter()
+    translation = translate()
+    translating = time.perf_counter() - start
+    key = _code_key(translation.text, device)
+    code, cached = _object_code(translation.text, key, device)
+    if identity is not None:
+        entry = encode_program(translation.plan, translation.procedure, key, identity)
+        if entry is not None:
+            cache.store_entry(_program_key(identity, device), entry)
+    return _Found(translation.plan, translation.procedure, code, cached, translating, time.perf_counter())
 
 
 def _recalled(
-    identity: Identity, device: Device, translate: Callable[[], Translation]
-) -> tuple[Interface, bytes] | None:
+    identity: Identity, device: Compiler, translate: Callable[[], Translation]
+) -> tuple[Interface, Procedure | None, bytes] | None:
     """Return what the cache knows of a program, and its object code; None where it lacks either."""
     entry = cache.load_entry(_program_key(identity, device))
     if entry is None:
         return None
-    interface, key = decode_interface(entry, identity, functools.partial(_LateOrigin, translate))
+    interface, procedure, key = decode_program(entry, identity, functools.partial(_LateOrigin, translate))
     code = cache.load_entry(key)
-    return None if code is None else (interface, code)
+    return None if code is None else (interface, procedure, code)
 
 
 class _LateOrigin:

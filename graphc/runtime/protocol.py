@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -91,6 +91,21 @@ class Product:
     bias: int | None
     precision: str
 
+    @property
+    def facts(self) -> str:
+        """What tells it from others in how long it takes."""
+        sides = ["transposed " * m.is_transposed + str(m.stride) for m in (self.left, self.right, self.result)]
+        shape = f"{self.rows} x {self.depth} x {self.columns}, strides {', '.join(sides)}"
+        return f"product {shape}, {self.precision}{' with bias' * (self.bias is not None)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which way to do a launch's work was taken, and the seconds that each took where it was measured."""
+
+    taken: str
+    seconds: Mapping[str, float]
+
 
 class Event(Protocol):
     """A moment in what an accelerator does."""
@@ -115,6 +130,16 @@ class Accelerator(Compiler, Protocol):
 
     Launches and copies are asynchronous until `wait`; arrays that are copied must stay until then.
     """
+
+    @property
+    def model(self) -> str:
+        """What is sold under one name and is as fast as another one of that name."""
+        ...
+
+    @property
+    def choices(self) -> dict[str, Choice]:
+        """The ways that were chosen on it in this process, by what tells a launch from others."""
+        ...
 
     @property
     def most_blocks(self) -> int:
@@ -162,12 +187,19 @@ class Accelerator(Compiler, Protocol):
         """Let what is launched next wait for an event."""
         ...
 
-    def find_library(self) -> None:
-        """Make `multiply` possible. Raises DeviceError where there is no library for it."""
+    def find_library(self, name: str) -> str:
+        """Make a library's calls possible and return its version: `cublas` for `multiply`.
+
+        Raises DeviceError where it is not there.
+        """
         ...
 
     def multiply(self, product: Product) -> None:
-        """Start a matrix product."""
+        """Start a matrix product. Raises ExecutionError where the library refuses it."""
+        ...
+
+    def seconds(self, launches: Callable[[], None]) -> float:
+        """Return what launches take on the device; waits for them. Raises ExecutionError as `wait` does."""
         ...
 
     def capture(self, launches: Callable[[], None]) -> Callable[[], None]:

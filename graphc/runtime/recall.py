@@ -7,15 +7,16 @@ which each process gives its own meaning; names are not in it at all. It is data
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from graphc import dtypes, symbolic
-from graphc.loopir import Argument, Buffer, Interface, Requirement, Result
-from graphc.symbolic import Dim, FloorDiv, Modulo, Polynomial, Symbol
+from graphc import dtypes
+from graphc.loopir import Argument, Buffer, Interface, Procedure, Requirement, Result
+from graphc.runtime.records import decode_dim, decode_record, encode_dim, encode_record
+from graphc.symbolic import Dim, Symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +33,19 @@ class Identity:
     arguments: tuple[tuple[str, str], ...]
 
 
-def encode_interface(interface: Interface, code_key: str, identity: Identity) -> bytes | None:
-    """Return an entry: an interface and the key of its object code.
+def encode_program(
+    interface: Interface, procedure: Procedure | None, code_key: str, identity: Identity
+) -> bytes | None:
+    """Return an entry: an interface, what is started where kernels are, and the key of the object code.
 
-    None where the interface has a size or a state that the identity does not number.
+    None where there is a size or a state that the identity does not number.
     """
     sizes = {s: position for position, s in enumerate(identity.sizes)}
     states = {id(s): position for position, s in enumerate(identity.states)}
     constants = [_constant_bytes(b) for b in interface.buffers if b.role == "constant"]
 
     def dim(value: Dim | None) -> Any:
-        return None if value is None else _encode_dim(value, sizes)
+        return None if value is None else encode_dim(value, sizes)
 
     def dims(values: Sequence[Dim]) -> list[Any]:
         return [dim(value) for value in values]
@@ -59,14 +62,17 @@ def encode_interface(interface: Interface, code_key: str, identity: Identity) ->
             "results": [(r.buffer, dims(r.shape), r.dtype) for r in interface.results],
             "arena": dim(interface.arena),
             "requirements": [(dim(r.left), dim(r.right)) for r in interface.requirements],
+            "procedure": encode_record(procedure, dict(sizes)),
         }
     except KeyError:
         return None
     return b"\n".join((json.dumps(header).encode(), b"".join(constants)))
 
 
-def decode_interface(entry: bytes, identity: Identity, origin_of: Callable[[int], object]) -> tuple[Interface, str]:
-    """Return the interface of an entry and the key of its object code.
+def decode_program(
+    entry: bytes, identity: Identity, origin_of: Callable[[int], object]
+) -> tuple[Interface, Procedure | None, str]:
+    """Return what `encode_program` was given.
 
     `origin_of(i)` is what requirement i tells of itself; it is asked when an error is told.
     """
@@ -74,7 +80,7 @@ def decode_interface(entry: bytes, identity: Identity, origin_of: Callable[[int]
     header: dict[str, Any] = json.loads(line)
 
     def dim(value: Any) -> Any:
-        return None if value is None else _decode_dim(value, identity.sizes)
+        return None if value is None else decode_dim(value, identity.sizes)
 
     def dims(values: Sequence[Any]) -> tuple[Dim, ...]:
         return tuple(dim(value) for value in values)
@@ -100,44 +106,9 @@ def decode_interface(entry: bytes, identity: Identity, origin_of: Callable[[int]
     interface = Interface(
         sizes, tuple(buffers), tuple(arguments), tuple(results), dim(header["arena"]), tuple(requirements)
     )
-    return interface, header["code"]
+    return interface, decode_record(header["procedure"], list(identity.sizes)), header["code"]
 
 
 def _constant_bytes(buffer: Buffer) -> bytes:
     assert buffer.value is not None
     return np.ascontiguousarray(buffer.value, dtypes.numpy_dtype(buffer.dtype)).tobytes()
-
-
-def _encode_dim(value: Dim, sizes: Mapping[Symbol, int]) -> Any:
-    """Return an int, or a list of terms: each its coefficient and its atoms. KeyError for what has no number."""
-    if not isinstance(value, Polynomial):
-        return int(value)
-    return [[c, *(_encode_atom(atom, sizes) for atom in monomial)] for monomial, c in value.terms.items()]
-
-
-def _encode_atom(atom: object, sizes: Mapping[Symbol, int]) -> Any:
-    match atom:
-        case Symbol():
-            return sizes[atom]
-        case FloorDiv(numerator, divisor):
-            return ["//", _encode_dim(numerator, sizes), _encode_dim(divisor, sizes)]
-        case Modulo(numerator, divisor):
-            return ["%", _encode_dim(numerator, sizes), _encode_dim(divisor, sizes)]
-    raise KeyError(atom)
-
-
-def _decode_dim(value: Any, sizes: Sequence[Symbol]) -> Dim:
-    if isinstance(value, int):
-        return value
-    total: Dim = 0
-    for coefficient, *atoms in value:
-        total = total + symbolic.product((coefficient, *(_decode_atom(atom, sizes) for atom in atoms)))
-    return total
-
-
-def _decode_atom(atom: Any, sizes: Sequence[Symbol]) -> Dim:
-    if isinstance(atom, int):
-        return symbolic.of_atom(sizes[atom])
-    operator, numerator, divisor = atom
-    left, right = _decode_dim(numerator, sizes), _decode_dim(divisor, sizes)
-    return left // right if operator == "//" else left % right

@@ -160,7 +160,8 @@ def test_deep_sums_of_few_results_are_split(precision: str, monkeypatch: pytest.
     rng = np.random.default_rng(9)
     a, b = placeholder((17, 4100), "float32"), placeholder((4100, 19), "float32")
     graph = Graph((a, b), (ops.maximum(ops.matmul(a, b), 0.5),))
-    [geometries] = emit_cuda(lower_graph(expand_composites(graph)), precision).geometries
+    [started] = emit_cuda(lower_graph(expand_composites(graph)), precision).procedure.started
+    geometries = started.geometries
     assert [g.function for g in geometries] == ["kernel_0", "kernel_0_last"]
     assert geometries[0].blocks == 64
     x, y = (rng.integers(-3, 4, s).astype("float32") for s in ((17, 4100), (4100, 19)))

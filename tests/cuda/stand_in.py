@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import ctypes
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import DeviceError
 from graphc.runtime import CudaDevice
 from tests.cuda.emulator import EmulatedModule, EmulationError, compile_text
-from tests.cuda.stand_in_cublas import StandInCublasLt
 
 _GUARD = 512
 _RUBBISH = 0xFF
@@ -60,15 +61,18 @@ class _Graph:
 
 
 class _Event:
-    """A moment of the stream that it is recorded on."""
+    """A moment of the stream that it is recorded on; `time` is the milliseconds of work until then, or is not kept."""
 
-    def __init__(self, disable_timing: bool) -> None:
-        assert disable_timing
+    def __init__(self, disable_timing: bool = False) -> None:
         self.stream: Any = None
         self.has_come = True
+        self.time = math.nan
+        self._is_timed = not disable_timing
 
     def come(self) -> None:
         self.has_come = True
+        if self._is_timed:
+            self.time = self.stream.owner.milliseconds
 
     def synchronize(self) -> None:
         if not self.has_come:
@@ -89,6 +93,9 @@ class StandIn:
         self.order, self.free, self.processors = order, memory, processors
         self.launches, self.replays, self.has_driver = 0, 0, True
         self.allocated: list[_Memory] = []
+        # How long the device has worked, and what a piece of work takes of it.
+        self.milliseconds = 0.0
+        self.prices = {"kernel": 1.0, "cublas": 3.0}
         # Which streams do things only when somebody waits for them, by the order of their making.
         self.late: frozenset[int] = frozenset()
         self._streams: dict[int, Any] = {}
@@ -121,6 +128,7 @@ class StandIn:
             Device=self._device,
             Stream=self._stream,
             Event=_Event,
+            get_elapsed_time=lambda start, end: end.time - start.time,
             alloc_pinned_memory=lambda count: np.full(count, _RUBBISH, np.uint8),
             alloc=self._allocate,
         )
@@ -152,26 +160,26 @@ class StandIn:
 
 class _Stream:
     def __init__(self, owner: StandIn, number: int) -> None:
-        self._owner, self.ptr = owner, number
+        self.owner, self.ptr = owner, number
         self.recorded: list[Any] | None = None
         self._before: list[Any] = []
         # What is still to be done; an event stands for waiting for it.
         self._queue: collections.deque[Callable[[], object] | _Event] = collections.deque()
 
     def __enter__(self) -> _Stream:
-        self._before.append(self._owner.current)
-        self._owner.current = self
+        self._before.append(self.owner.current)
+        self.owner.current = self
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._owner.current = self._before.pop()
+        self.owner.current = self._before.pop()
 
     def begin_capture(self) -> None:
         self.recorded = []
 
     def end_capture(self) -> _Graph:
         actions, self.recorded = self.recorded or [], None
-        self._owner.replays += 1
+        self.owner.replays += 1
         return _Graph(actions)
 
     def synchronize(self) -> None:
@@ -191,7 +199,7 @@ class _Stream:
             self.recorded.append(action)
             return
         self._queue.append(action)
-        if self.ptr not in self._owner.late:
+        if self.ptr not in self.owner.late:
             self.advance(waits=False)
 
     def advance(self, until: _Event | None = None, waits: bool = True) -> None:
@@ -230,6 +238,7 @@ class _Module:
             words = [int(a) for a in arguments]
 
             def action() -> None:
+                self._owner.milliseconds += self._owner.prices["kernel"]
                 try:
                     module.launch(name, grid[0], block[0], words, self._owner.order, self._together)
                 except EmulationError as error:
@@ -252,12 +261,16 @@ class EmulatedCompiler:
         return ".version emulated\n"
 
 
+def missing() -> Any:
+    """Raise what is raised where a library is not installed."""
+    raise DeviceError("the library is not installed")
+
+
 def emulated_device(
     order: int = 0, memory: int = 1 << 30, blocks: int | None = None, processors: int = 1
 ) -> CudaDevice:
-    """Return a device that runs kernels on the emulator, in at most `blocks` blocks a launch."""
-    stand_in = StandIn(order, memory, processors=processors)
-    device = CudaDevice(stand_in, compiler=EmulatedCompiler(), library=lambda: StandInCublasLt(stand_in))
+    """Return a device without libraries that runs kernels on the emulator, in at most `blocks` blocks a launch."""
+    device = CudaDevice(StandIn(order, memory, processors=processors), compiler=EmulatedCompiler(), library=missing)
     if blocks is not None:
         device.most_blocks = blocks
     return device

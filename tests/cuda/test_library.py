@@ -1,4 +1,4 @@
-"""Large products by cuBLASLt: which launches go there, how matrices are described to it, and what is left to us."""
+"""Products by cuBLASLt: which launches may go there, how matrices are described to it, and what is left to us."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graphc.errors import DeviceError
 from graphc.graph import Node
 from graphc.runtime import CudaDevice
 from tests.cuda.kernels import needs_compiler
-from tests.cuda.stand_in import EmulatedCompiler, StandIn
+from tests.cuda.stand_in import EmulatedCompiler, StandIn, missing
 from tests.cuda.stand_in_cublas import StandInCublasLt
 
 pytestmark = needs_compiler
@@ -35,9 +35,9 @@ PROGRAMS: dict[str, tuple[Callable[[Node, Node, Node, Node], Node], int, int]] =
 
 
 @pytest.fixture(autouse=True)
-def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GRAPHC_CUBLAS", "1")
-    monkeypatch.setattr("graphc.runtime.cuda.binding.LARGE_PRODUCT", 1)
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may go to the library goes there."""
+    monkeypatch.setenv("GRAPHC_CUBLAS", "always")
 
 
 def chip() -> tuple[CudaDevice, StandIn, StandInCublasLt]:
@@ -77,20 +77,6 @@ def test_products_mean_the_same(name: str) -> None:
     assert len(library.products) == 2, "the third call replays"
 
 
-def test_small_products_are_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphc.runtime.cuda.binding.LARGE_PRODUCT", 2 * ROWS * DEPTH * COLUMNS + 1)
-    device, _, library = chip()
-    given = inputs()
-    with graphc.device(device):
-        compiled = graphc.function(given[:2], ops.matmul(*given[:2]))
-    x, w = arrays()[:2]
-    np.testing.assert_allclose(compiled(x, w), x @ w, rtol=1e-5, atol=1e-5)
-    assert library.products == []
-    more = np.concatenate([x, x])
-    np.testing.assert_allclose(compiled(more, w), more @ w, rtol=1e-5, atol=1e-5)
-    assert [p[:2] for p in library.products] == [(COLUMNS, 2 * ROWS)]
-
-
 def test_a_launch_that_works_in_place_is_ours() -> None:
     device, _, library = chip()
     x, _, _, y = inputs()
@@ -104,7 +90,29 @@ def test_a_launch_that_works_in_place_is_ours() -> None:
     assert library.products == []
 
 
-def test_without_the_flag_nothing_goes_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_that_overlap_are_ours() -> None:
+    device, _, library = chip()
+    x, filters = graphc.placeholder((1, 12, 3), name="x"), graphc.placeholder((4, 3, 5), name="filters")
+    windows = ops.convolution(x, filters)
+    with graphc.device(device):
+        compiled = graphc.function([x, filters], windows)
+    rng = np.random.default_rng(6)
+    values = [rng.standard_normal(s).astype("float32") for s in ((1, 12, 3), (4, 3, 5))]
+    expected = sum(values[0][:, i : i + 9] @ values[1][i] for i in range(4))
+    np.testing.assert_allclose(compiled(*values), expected, rtol=1e-5, atol=1e-5)
+    assert library.products == []
+
+
+def test_without_lines_nothing_goes_there() -> None:
+    device, _, library = chip()
+    given = inputs()
+    with graphc.device(device):
+        compiled = graphc.function(given[:2], ops.matmul(*given[:2]))
+    assert compiled(np.zeros((0, DEPTH), "float32"), arrays()[1]).shape == (0, COLUMNS)
+    assert library.products == []
+
+
+def test_never(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_CUBLAS", "0")
     device, stand_in, library = chip()
     given = inputs()
@@ -114,13 +122,10 @@ def test_without_the_flag_nothing_goes_there(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_without_the_library_the_error_comes_before_anything_runs() -> None:
-    def missing() -> Any:
-        raise DeviceError("cuBLASLt is not installed")
-
     counter = graphc.state(np.zeros((), "float32"), "counter")
     given = inputs()
     with graphc.device(CudaDevice(StandIn(), compiler=EmulatedCompiler(), library=missing)):
         compiled = graphc.function(given[:2], ops.matmul(*given[:2]), [(counter, counter.node + 1.0)])
-    with pytest.raises(DeviceError, match="cuBLASLt is not installed"):
+    with pytest.raises(DeviceError, match="the library is not installed"):
         compiled(*arrays()[:2])
     assert counter.get_value() == 0

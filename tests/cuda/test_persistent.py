@@ -49,7 +49,7 @@ def test_a_grid_that_stays_gives_the_bits_of_single_launches(order: int) -> None
             np.testing.assert_array_equal(found, expected)
         if call == 0:
             saved = apart._cupy.launches - together._cupy.launches
-            loops = len(emit_cuda(standing.plan).standing)
+            loops = len(emit_cuda(standing.plan).procedure.grids)
             assert loops >= 2
             assert saved >= loops * (STEPS - 1)
 

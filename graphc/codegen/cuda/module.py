@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -10,20 +13,28 @@ from graphc.codegen.cuda.contract import contract_parts
 from graphc.codegen.cuda.function import emit_function
 from graphc.codegen.cuda.long_fold import merging_kernel, parted_folds
 from graphc.codegen.cuda.persistent import emit_persistent, is_aligned
-from graphc.codegen.cuda.product import emit_product
+from graphc.codegen.cuda.product import describe_product
 from graphc.codegen.cuda.split import adding_kernel
 from graphc.loopir import (
     ContractKernel,
     DeviceProgram,
     Geometry,
     Kernel,
+    Launch,
     LibraryProduct,
     Loop,
     LoopKernel,
     Plan,
+    Procedure,
+    Repeated,
     StandingGrid,
+    Started,
+    Step,
     has_epoch,
 )
+
+# What tells functions of equal text from each other.
+_NAMES = re.compile(r"\bkernel_\d+")
 
 
 def prelude() -> str:
@@ -60,33 +71,86 @@ def emit_cuda_kernel(
     return f"{text}\n{more}", (first, replace(last, scratch=first.scratch))
 
 
-def emit_cuda(plan: Plan, precision: str = "float32", with_library: bool = False) -> DeviceProgram:
-    """Return a plan's text and the geometries of each of its launches.
+def emit_cuda(plan: Plan, precision: str = "float32", libraries: Mapping[str, str] | None = None) -> DeviceProgram:
+    """Return a plan's text, and what is started of it.
 
     Kernels that are equal become one function. Equal programs have equal text, in every process. `precision` is what
     the operands of contractions in float32 may be rounded to: float32 (no rounding), tf32 or bfloat16, both of which
-    tensor cores multiply; sums are float32 in any case. `with_library`: say which launches a library may do instead.
+    tensor cores multiply; sums are float32 in any case. `libraries` says when which
+    of them (`cublas`) may do launches instead: `always`, or where it is faster (`measure`).
     """
-    functions: dict[tuple[Kernel, bool], tuple[Geometry, ...]] = {}
-    texts, geometries = [prelude()], []
-    for launch in plan.launches:
-        key = (launch.kernel, all(map(is_aligned, launch.places)))
-        if key not in functions:
-            text, functions[key] = emit_cuda_kernel(launch.kernel, f"kernel_{len(functions)}", key[1], precision)
-            texts.append(text)
-        geometries.append(functions[key])
-    products: dict[int, LibraryProduct] = {}
-    for position, launch in enumerate(plan.launches if with_library else ()):
-        if not isinstance(launch.kernel, ContractKernel):
-            continue
-        if (made := emit_product(launch.kernel, f"finish_{position}", precision)) is not None:
-            texts.append(made[0])
-            products[position] = made[1]
-    standing: dict[int, StandingGrid] = {}
-    for position, step in enumerate(plan.steps):
-        if isinstance(step, Loop) and (found := emit_persistent(step, plan, f"loop_{position}", precision)) is not None:
-            texts.append(found[0])
-            standing[position] = found[1]
+    writer = _ModuleWriter(plan, precision, libraries or {})
+    steps = tuple(writer.step(step) for step in plan.steps)
     if has_epoch(plan):
-        texts.append(_part("epoch.cuh"))
-    return DeviceProgram("\n".join(texts), tuple(geometries), standing, products)
+        writer.texts.append(_part("epoch.cuh"))
+    return DeviceProgram("\n".join(writer.texts), Procedure(steps, plan.prepared))
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A kernel's text, and how to start its functions one after the other."""
+
+    text: str
+    geometries: tuple[Geometry, ...]
+
+
+class _ModuleWriter:
+    """Collects a module's text; each step of the plan adds what is not there yet."""
+
+    def __init__(self, plan: Plan, precision: str, libraries: Mapping[str, str]) -> None:
+        self._plan, self._precision, self._libraries = plan, precision, libraries
+        self._functions: dict[tuple[Kernel, bool], _Written] = {}
+        self._grids = 0
+        self.texts = [prelude()]
+
+    def step(self, step: Step) -> Started | Repeated:
+        """Return what is started for a step."""
+        match step:
+            case Launch():
+                return self._started(step)
+            case Loop(symbol, extent, inner):
+                steps = tuple(self.step(s) for s in inner)
+                return Repeated(symbol, extent, steps, self._grid(step) if step in self._plan.steps else None)
+
+    def _started(self, launch: Launch) -> Started:
+        kernel = launch.kernel
+        aligned = all(map(is_aligned, launch.places))
+        written = tuple(i for i, p in enumerate(kernel.parameters) if p.writable)
+        own = self._function(kernel, aligned)
+        started = Started(launch.places, written, kernel.sizes, own.geometries)
+        others = self._others(kernel, aligned)
+        if not others:
+            return started
+        texts = [own.text, *(finish.text for _, finish in others if finish is not None)]
+        digest = hashlib.sha256(_NAMES.sub("", "\n".join(texts)).encode()).hexdigest()
+        finished = tuple(o if f is None else replace(o, finish=f.geometries) for o, f in others)
+        return replace(started, others=finished, digest=digest)
+
+    def _function(self, kernel: Kernel, aligned: bool) -> _Written:
+        """Return a kernel's functions, which are written where they are not there yet."""
+        key = (kernel, aligned)
+        if key not in self._functions:
+            name = f"kernel_{len(self._functions)}"
+            self._functions[key] = _Written(*emit_cuda_kernel(kernel, name, aligned, self._precision))
+            self.texts.append(self._functions[key].text)
+        return self._functions[key]
+
+    def _others(self, kernel: Kernel, aligned: bool) -> list[tuple[LibraryProduct, _Written | None]]:
+        """Return what libraries may do instead of a kernel, each with what finishes it."""
+        use = self._libraries.get(LibraryProduct.library, "never")
+        if use == "never" or not isinstance(kernel, ContractKernel):
+            return []
+        found = describe_product(kernel, self._precision)
+        if found is None:
+            return []
+        product, rest = found
+        finish = None if rest is None else self._function(rest, aligned)
+        return [(replace(product, is_certain=use == "always"), finish)]
+
+    def _grid(self, loop: Loop) -> StandingGrid | None:
+        found = emit_persistent(loop, self._plan, f"loop_{self._grids}", self._precision)
+        if found is None:
+            return None
+        self._grids += 1
+        self.texts.append(found[0])
+        return found[1]

@@ -8,7 +8,6 @@ Any other epilogue is a kernel that reads the sums where the library put them: i
 from __future__ import annotations
 
 from graphc.codegen.cuda.form import loads_of
-from graphc.codegen.cuda.function import emit_function
 from graphc.loopir import (
     Call,
     ContractKernel,
@@ -23,15 +22,18 @@ from graphc.loopir import (
     Statement,
     Store,
 )
-from graphc.symbolic import Symbol, affine, of_atom
+from graphc.symbolic import Symbol, Value, affine, atoms, of_atom
 
 
-def emit_product(kernel: ContractKernel, name: str, precision: str) -> tuple[str, LibraryProduct] | None:
-    """Return a contraction as a library's product, with the text of the kernel that finishes it (or none).
+def describe_product(kernel: ContractKernel, precision: str) -> tuple[LibraryProduct, LoopKernel | None] | None:
+    """Return a contraction as a library's product, and the kernel that finishes it, where there is more to do.
 
-    None where it is no product of two plain matrices in float32 with a dense result.
+    None where it is no product of two plain matrices in float32 with a dense result, and where it goes to places that
+    the program computes: it is tried out before there is anything in its operands.
     """
     if kernel.batch or kernel.beside or len(kernel.depth) != 1 or kernel.dtype != "float32":
+        return None
+    if _has_computed_places(kernel):
         return None
     row, column, deep = kernel.row[0], kernel.column[0], kernel.depth[0][0]
     left, right = _matrix(kernel, kernel.left, row, deep), _matrix(kernel, kernel.right, deep, column)
@@ -45,13 +47,19 @@ def emit_product(kernel: ContractKernel, name: str, precision: str) -> tuple[str
     stores = [s for s in kernel.epilogue if isinstance(s, Store)]
     value = known.get(store.value.name, store.value) if isinstance(store.value, Local) else store.value
     if len(stores) == 1 and value == kernel.sums[0]:
-        return "", LibraryProduct(left, right, result, *shape, None, (), precision)
+        return LibraryProduct(left, right, result, *shape, None, (), precision), None
     bias = _bias(kernel, value)
     if len(stores) == 1 and bias is not None:
         added = Matrix(numbers[bias.buffer], 0, 0, False)
-        return "", LibraryProduct(left, right, result, *shape, added, (), precision)
-    text, geometry = emit_function(_finishing_kernel(kernel, store), name, True, precision)
-    return text, LibraryProduct(left, right, result, *shape, None, (geometry,), precision)
+        return LibraryProduct(left, right, result, *shape, added, (), precision), None
+    product = LibraryProduct(left, right, result, *shape, None, (), precision)
+    return product, _finishing_kernel(kernel, store)
+
+
+def _has_computed_places(kernel: ContractKernel) -> bool:
+    offsets = [load.offset for load in (kernel.left, *kernel.rights, *loads_of(kernel.epilogue))]
+    offsets += [s.offset for s in kernel.epilogue if isinstance(s, Store)]
+    return any(isinstance(atom, Value) for offset in offsets for atom in atoms(offset))
 
 
 def _matrix(kernel: ContractKernel, operand: Load, down: Symbol, across: Symbol) -> Matrix | None:

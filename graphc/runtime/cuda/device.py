@@ -16,7 +16,7 @@ from graphc.errors import DeviceError, ExecutionError
 from graphc.runtime.arguments import Array
 from graphc.runtime.cuda.compiler import Nvrtc
 from graphc.runtime.cuda.library import CublasLt, cublas_library
-from graphc.runtime.protocol import Event, Kernels, Memory, Product
+from graphc.runtime.protocol import Choice, Event, Kernels, Memory, Product
 
 # Ampere: what the generated code is compiled and tested for at least.
 _LEAST_CAPABILITY = (8, 0)
@@ -66,15 +66,17 @@ class CudaDevice:
         self, cupy: Any, number: int = 0, compiler: Any = None, library: Callable[[], Any] = cublas_library
     ) -> None:
         self._cupy, self._number = cupy, number
-        self._library = library
-        self._products: CublasLt | None = None
+        self._find_cublas = library
+        self._libraries: dict[str, CublasLt | DeviceError] = {}
+        self.choices: dict[str, Choice] = {}
         self.name = f"cuda:{number}"
         facts = self._properties()
+        self.model = _text(facts["name"])
         capability = (int(facts["major"]), int(facts["minor"]))
         if capability < _LEAST_CAPABILITY:
             needed = ".".join(map(str, _LEAST_CAPABILITY))
             raise DeviceError(
-                f"{self.name} ({_text(facts['name'])}) has compute capability {capability[0]}.{capability[1]}; "
+                f"{self.name} ({self.model}) has compute capability {capability[0]}.{capability[1]}; "
                 f"graphc needs {needed} or later"
             )
         self._compiler = Nvrtc(f"sm_{capability[0]}{capability[1]}") if compiler is None else compiler
@@ -187,17 +189,39 @@ class CudaDevice:
         stream.record(event)
         return event
 
-    def find_library(self) -> None:
-        """Load cuBLASLt. Raises DeviceError where it is not installed."""
-        if self._products is None:
+    def find_library(self, name: str) -> str:
+        """Load a library, once, and return its version. Raises DeviceError where it is not installed."""
+        if name not in self._libraries:
+            self._libraries[name] = self._opened(name)
+        found = self._libraries[name]
+        if isinstance(found, DeviceError):
+            raise found.with_traceback(None)
+        return found.version
+
+    def _opened(self, name: str) -> CublasLt | DeviceError:
+        assert name == "cublas"
+        try:
             with self.current():
-                self._products = CublasLt(self._library())
+                return CublasLt(self._find_cublas())
+        except DeviceError as error:
+            return error
 
     def multiply(self, product: Product) -> None:
         """Start a matrix product by cuBLASLt."""
-        assert self._products is not None, "find_library comes first"
+        library = self._libraries["cublas"]
+        assert isinstance(library, CublasLt)
         with self.current():
-            self._products.multiply(product, self._stream.ptr)
+            library.multiply(product, self._stream.ptr)
+
+    def seconds(self, launches: Callable[[], None]) -> float:
+        """Return the time between two events around launches."""
+        with self.current():
+            start, end = (self._cupy.cuda.Event() for _ in range(2))
+            self._stream.record(start)
+            launches()
+            self._stream.record(end)
+            self.wait()
+            return float(self._cupy.cuda.get_elapsed_time(start, end)) * 1e-3
 
     def capture(self, launches: Callable[[], None]) -> Callable[[], None]:
         """Record launches as one CUDA graph; return what replays it."""

@@ -16,7 +16,7 @@ from graphc.runtime.cuda.binding import Binding
 from graphc.runtime.cuda.program import CudaProgram
 from graphc.runtime.cuda.streaming import RowStream
 from graphc.runtime.epoch import Request, prepare_epoch
-from graphc.runtime.protocol import Kernels, Memory
+from graphc.runtime.protocol import Memory
 from graphc.runtime.symbols import state_lock
 
 # Replays that may be under way before the clock is looked at.
@@ -33,7 +33,7 @@ class EpochRunner:
     def __init__(self, program: CudaProgram) -> None:
         self._program, self._device = program, program.device
         self._step = self._device.allocate(8)
-        self._totals = self._device.allocate(8 * max(1, len(program.plan.results)))
+        self._totals = self._device.allocate(8 * max(1, len(program.interface.results)))
         # What lies on the device: the host's arrays (None: does not fit), and where.
         self._kept: list[Array] = []
         self._data: list[Memory] | None = []
@@ -53,7 +53,7 @@ class EpochRunner:
     ) -> int:
         """Run steps of an epoch; `Executable.epoch` tells what the arguments mean and which errors there are."""
         program, (first, last) = self._program, steps
-        request = prepare_epoch(program.plan, program.name, arrays, indices, batch_size, steps, totals, gathered)
+        request = prepare_epoch(program.interface, program.name, arrays, indices, batch_size, steps, totals, gathered)
         deadline = time.perf_counter() + seconds
         counter = np.array([first], np.int64)
         with state_lock():
@@ -99,18 +99,18 @@ class EpochRunner:
         program, start = self._program, step * batch_size
         rows = min(batch_size, len(request.indices) - start)
         shapes = request.shapes(rows)
-        sizes = request.sizes if rows == request.rows else bind_sizes(program.plan, shapes, program.name)
+        sizes = request.sizes if rows == request.rows else bind_sizes(program.interface, shapes, program.name)
         data = "" if self._data is None else " ".join(str(memory.address) for memory in self._data)
-        binding, kernels = program.bound(sizes, f"epoch {batch_size} {data}")
-        program.prepare_kept(binding, kernels)
-        addresses = [binding.addresses[argument.buffer] for argument in program.plan.arguments]
+        binding = program.bound(sizes, f"epoch {batch_size} {data}")
+        program.prepare_kept(binding)
+        addresses = [binding.addresses[argument.buffer] for argument in program.interface.arguments]
         for array, address, is_gathered in zip(request.arrays, addresses, request.gathered):
             if not is_gathered:
                 self._device.copy_in(address, array)
         if self._rows is not None:
             places = [address for address, is_gathered in zip(addresses, request.gathered) if is_gathered]
             self._rows.feed(request.indices[start : start + rows], places)
-        binding.run(kernels, functools.partial(self._around, request, rows, batch_size, binding, kernels))
+        binding.run(functools.partial(self._around, request, rows, batch_size, binding))
 
     def _around(
         self,
@@ -118,13 +118,12 @@ class EpochRunner:
         rows: int,
         batch_size: int,
         binding: Binding,
-        kernels: Kernels,
         plan: Callable[[], None],
     ) -> None:
         """Launch the gathering of a step's rows, the plan, the adding up of its results, the counting of the step."""
         gathered = [
             (argument, array)
-            for argument, array, chosen in zip(self._program.plan.arguments, request.arrays, request.gathered)
+            for argument, array, chosen in zip(self._program.interface.arguments, request.arrays, request.gathered)
             if chosen
         ]
         if self._data is not None:
@@ -135,12 +134,12 @@ class EpochRunner:
                 blocks = max(1, min(self._device.most_blocks, -(-items // _THREADS)))
                 to = binding.addresses[argument.buffer]
                 places = (to, memory.address, numbers.address, self._step.address)
-                kernels.launch("gc_gather", blocks, _THREADS, (*places, batch_size, rows, row_bytes))
+                binding.kernels.launch("gc_gather", blocks, _THREADS, (*places, batch_size, rows, row_bytes))
         plan()
-        for position, result in enumerate(self._program.plan.results):
+        for position, result in enumerate(self._program.interface.results):
             total = self._totals.address + 8 * position
-            kernels.launch(f"gc_add_{result.dtype}", 1, 32, (total, binding.addresses[result.buffer], rows))
-        kernels.launch("gc_advance", 1, 32, (self._step.address,))
+            binding.kernels.launch(f"gc_add_{result.dtype}", 1, 32, (total, binding.addresses[result.buffer], rows))
+        binding.kernels.launch("gc_advance", 1, 32, (self._step.address,))
 
 
 def _is_same(a: Array, b: Array) -> bool:

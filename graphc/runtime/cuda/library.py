@@ -33,7 +33,7 @@ def cublas_library() -> Any:
             return ctypes.CDLL(name)
         except OSError:
             continue
-    raise DeviceError("cuBLASLt is not installed: pip install nvidia-cublas, or unset GRAPHC_CUBLAS")
+    raise DeviceError("cuBLASLt is not installed: pip install nvidia-cublas, or set GRAPHC_CUBLAS=measure")
 
 
 class CublasLt:
@@ -43,6 +43,8 @@ class CublasLt:
         self._library = library
         self._handle = ctypes.c_void_p()
         self._check(library.cublasLtCreate(ctypes.byref(self._handle)))
+        library.cublasLtGetVersion.restype = ctypes.c_size_t
+        self.version = str(library.cublasLtGetVersion())
 
     def multiply(self, product: Product, stream: int) -> None:
         """Start a product on a stream; it takes no memory, so that it may be captured."""

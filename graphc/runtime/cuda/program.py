@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc import dtypes, symbolic
 from graphc.errors import DeviceError
-from graphc.loopir import DeviceProgram, Interface, Plan
+from graphc.loopir import Interface, Procedure
 from graphc.runtime.arguments import Array, bind_sizes, convert_arguments
 from graphc.runtime.cuda.binding import Binding
 from graphc.runtime.cuda.states import DeviceCopy
@@ -34,39 +34,32 @@ class NoSymbols:
 
 
 class CudaProgram:
-    """A plan ready to run on an accelerator.
+    """A program ready to run on an accelerator.
 
     `compiled(wide)` gives the kernels, with indices of 64 bits where `wide`. A call copies its arguments in, replays
-    the plan and copies the results out; states stay on the device. All memory is taken before anything runs, so that
-    too little of it (DeviceError) changes no state.
+    the launches and copies the results out; states stay on the device. All memory is taken before anything runs: too
+    little of it (DeviceError) changes no state.
     """
 
     def __init__(
         self,
-        plan: Plan,
-        program: DeviceProgram,
+        interface: Interface,
+        procedure: Procedure,
         device: Accelerator,
         compiled: Callable[[bool], Kernels],
         name: str,
         single: bool,
     ) -> None:
-        self.plan, self.name, self.device = plan, name, device
-        self.interface: Interface = plan
-        self.single = single and len(plan.results) == 1
+        self.interface, self.name, self.device = interface, name, device
+        self.single = single and len(interface.results) == 1
         self.code = NoSymbols()
-        self._program, self._compiled = program, compiled
+        self._procedure, self._compiled, self._written = procedure, compiled, procedure.written
         # What lives as long as the program: constants, and what is kept from call to call.
         self._fixed: dict[str, Memory] = {}
         # The version of the states that what is kept was computed from.
         self._kept_version: int | None = None
         self._bindings: dict[tuple[object, ...], Binding] = {}
-        self._written = {
-            place.buffer
-            for launch in plan.launches
-            for parameter, place in zip(launch.kernel.parameters, launch.places)
-            if parameter.writable
-        }
-        take_state_lock(plan)
+        take_state_lock(interface)
 
     def make_native(self) -> Callable[..., Any]:
         """Return what a call runs."""
@@ -74,17 +67,17 @@ class CudaProgram:
 
     def __call__(self, *arrays: Any) -> Any:
         """Run the program; returns a list of new arrays, or one array where `single`."""
-        converted = convert_arguments(self.plan, arrays, self.name)
-        sizes = bind_sizes(self.plan, [array.shape for array in converted], self.name)
-        results = [self._result(r.shape, r.dtype, sizes) for r in self.plan.results]
+        converted = convert_arguments(self.interface, arrays, self.name)
+        sizes = bind_sizes(self.interface, [array.shape for array in converted], self.name)
+        results = [self._result(r.shape, r.dtype, sizes) for r in self.interface.results]
         with state_lock():
-            binding, kernels = self.bound(sizes)
+            binding = self.bound(sizes)
             self.prepare_states()
-            self.prepare_kept(binding, kernels)
-            for argument, array in zip(self.plan.arguments, converted):
+            self.prepare_kept(binding)
+            for argument, array in zip(self.interface.arguments, converted):
                 self.device.copy_in(binding.addresses[argument.buffer], array)
-            binding.run(kernels)
-            for r, array in zip(self.plan.results, results):
+            binding.run()
+            for r, array in zip(self.interface.results, results):
                 self.device.copy_out(array, binding.addresses[r.buffer])
             self.finished()
         return results[0] if self.single else results
@@ -93,13 +86,13 @@ class CudaProgram:
     def _result(shape: Sequence[Any], dtype: str, sizes: Mapping[Symbol, int]) -> Array:
         return np.empty([symbolic.evaluate(dim, sizes) for dim in shape], dtypes.numpy_dtype(dtype))
 
-    def bound(self, sizes: Mapping[Symbol, int], kind: str = "") -> tuple[Binding, Kernels]:
-        """Return the plan bound to sizes, and its kernels. The lock is held.
+    def bound(self, sizes: Mapping[Symbol, int], kind: str = "") -> Binding:
+        """Return the program bound to sizes. The lock is held.
 
         Bindings of one `kind` (what is launched around the plan) are kept apart from others.
         """
         copies = self._copies()
-        key = (kind, *(sizes[s] for s in self.plan.sizes), *(copy.address for copy in copies.values()))
+        key = (kind, *(sizes[s] for s in self.interface.sizes), *(copy.address for copy in copies.values()))
         binding = self._bindings.pop(key, None)
         if binding is None:
             binding = self._bind(sizes, {name: copy.address for name, copy in copies.items()})
@@ -107,36 +100,36 @@ class CudaProgram:
         self._bindings[key] = binding
         while len(self._bindings) > _KEPT_BINDINGS:
             del self._bindings[next(iter(self._bindings))]
-        return binding, self._compiled(binding.is_wide)
+        return binding
 
     def _copies(self) -> dict[str, DeviceCopy]:
-        return {b.name: DeviceCopy.of(b.source, self.device) for b in self.plan.buffers if b.role == "state"}
+        return {b.name: DeviceCopy.of(b.source, self.device) for b in self.interface.buffers if b.role == "state"}
 
     def prepare_states(self) -> None:
         """Make the states' copies hold their values."""
         for copy in self._copies().values():
             copy.prepare()
 
-    def prepare_kept(self, binding: Binding, kernels: Kernels) -> None:
+    def prepare_kept(self, binding: Binding) -> None:
         """Compute what is kept from call to call, where a state has changed since; the states are prepared."""
         version = state_version().value
         if binding.preparation and version != self._kept_version:
-            binding.prepare(kernels)
+            binding.prepare()
             self._kept_version = version
 
     def _bind(self, sizes: Mapping[Symbol, int], states: Mapping[str, int]) -> Binding:
         fixed = {**states, **{name: memory.address for name, memory in self._fixed_memory().items()}}
         try:
-            return Binding(self.plan, self._program, self.device, sizes, fixed)
+            return Binding(self.interface, self._procedure, self.device, sizes, fixed, self._compiled)
         except DeviceError:
             if not self._bindings:
                 raise
             # What other sizes hold may be enough.
             self._bindings.clear()
-            return Binding(self.plan, self._program, self.device, sizes, fixed)
+            return Binding(self.interface, self._procedure, self.device, sizes, fixed, self._compiled)
 
     def _fixed_memory(self) -> Mapping[str, Memory]:
-        for b in self.plan.buffers:
+        for b in self.interface.buffers:
             if b.name in self._fixed:
                 continue
             if b.role == "kept":

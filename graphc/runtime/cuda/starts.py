@@ -1,0 +1,184 @@
+"""What is started for the steps of a procedure, with its arguments, for some sizes and places in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Union
+
+from graphc import dtypes, symbolic
+from graphc.errors import DeviceError
+from graphc.loopir import Geometry, Interface, LibraryProduct, Matrix, Place, Repeated, StandingGrid, Started
+from graphc.runtime.cuda.trial import OURS, choose_way
+from graphc.runtime.protocol import Accelerator, Memory, Operand, Product
+from graphc.symbolic import Symbol
+
+_FLOAT32_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One launch of a kernel, ready to go."""
+
+    function: str
+    blocks: int
+    threads: int
+    arguments: tuple[int, ...]
+    # Whether all blocks must run at the same time.
+    together: bool = False
+
+
+Call = Union[Start, Product]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Addresses: of each buffer, of scratch memory, of the words in which the blocks of a standing grid meet.
+
+    What is in `owned` holds values; there is nothing in the other buffers while starts are made.
+    """
+
+    buffers: Mapping[str, int]
+    scratch: int
+    meeting: int
+    owned: Set[str]
+
+
+class Starter:
+    """Makes the starts of a program for some sizes. `run` does calls at once, where ways are tried out."""
+
+    def __init__(
+        self,
+        interface: Interface,
+        device: Accelerator,
+        sizes: Mapping[Symbol, int],
+        places: Places,
+        run: Callable[[Sequence[Call]], None],
+    ) -> None:
+        self._interface, self._device, self._sizes, self._places, self._run = interface, device, sizes, places, run
+        self._itemsizes = {b.name: dtypes.itemsize(b.dtype) for b in interface.buffers}
+        self._bytes = {b.name: symbolic.evaluate(b.size, sizes) * self._itemsizes[b.name] for b in interface.buffers}
+
+    def starts(self, step: Started | Repeated, symbols: Mapping[Symbol, int]) -> Iterator[Call]:
+        """Yield what a step starts: a loop whose launches fit the device at once is one start."""
+        match step:
+            case Started():
+                yield from self._chosen(step, symbols)
+            case Repeated(symbol, extent, inner, grid):
+                together = None if grid is None else self._together(grid)
+                if together is not None:
+                    yield together
+                    return
+                for iteration in range(symbolic.evaluate(extent, symbols)):
+                    for s in inner:
+                        yield from self.starts(s, {**symbols, symbol: iteration})
+
+    def _together(self, grid: StandingGrid) -> Start | None:
+        """Return the start of a grid that stays; None where its blocks do not fit."""
+        blocks = max(symbolic.evaluate(dim, self._sizes) for dim in grid.blocks)
+        if not 0 < blocks <= self._device.blocks_at_once:
+            return None
+        addresses = [self._places.buffers[name] for name in grid.buffers]
+        sizes = [self._sizes[s] for s in self._interface.sizes]
+        return Start(grid.function, blocks, grid.threads, (*addresses, self._places.meeting, *sizes), together=True)
+
+    def _chosen(self, step: Started, symbols: Mapping[Symbol, int]) -> Sequence[Call]:
+        """Return what does a launch's work: our functions, or a library's call and what finishes it."""
+        ways = self._ways(step, symbols, self._places.buffers)
+        certain = next((other.library for other in step.others if other.is_certain and other.library in ways), None)
+        if certain is not None or len(ways) == 1:
+            return ways[certain or OURS]
+        versions = {name: self._device.find_library(name) for name in ways if name != OURS}
+        calls = [call.facts for way in ways.values() for call in way if isinstance(call, Product)]
+
+        def tried() -> dict[str, Callable[[], None]]:
+            spare = self._spare(step)
+            addresses = {**self._places.buffers, **{name: memory.address for name, memory in spare.items()}}
+            return {
+                name: lambda way=way, spare=spare: self._run(way)  # type: ignore[misc]
+                for name, way in self._ways(step, symbols, addresses).items()
+            }
+
+        return ways[choose_way(self._device, f"{'; '.join(calls)}; kernel {step.digest}", versions, tried)]
+
+    def _spare(self, step: Started) -> dict[str, Memory]:
+        """Return memory to write to instead of the buffers that hold values."""
+        written = {name for number in step.written for name in step.places[number].buffers}
+        return {name: self._device.allocate(self._bytes[name]) for name in written & self._places.owned}
+
+    def _ways(
+        self, step: Started, symbols: Mapping[Symbol, int], addresses: Mapping[str, int]
+    ) -> dict[str, tuple[Call, ...]]:
+        """Return the ways to do a launch's work that there are, by name; ours is the first."""
+        ways: dict[str, tuple[Call, ...]] = {
+            OURS: tuple(self._start(step, geometry, symbols, addresses) for geometry in step.geometries)
+        }
+        for other in step.others:
+            call = self._product(other, step, symbols, addresses)
+            if call is not None and self._has_library(other):
+                finish = (self._start(step, geometry, symbols, addresses) for geometry in other.finish)
+                ways[other.library] = (call, *finish)
+        return ways
+
+    def _has_library(self, other: LibraryProduct) -> bool:
+        """Tell whether there is a library. Raises DeviceError where there must be one."""
+        try:
+            self._device.find_library(other.library)
+        except DeviceError:
+            if other.is_certain:
+                raise
+            return False
+        return True
+
+    def _start(
+        self, step: Started, geometry: Geometry, symbols: Mapping[Symbol, int], addresses: Mapping[str, int]
+    ) -> Start:
+        blocks = max(1, min(symbolic.evaluate(geometry.blocks, symbols), self._device.most_blocks))
+        places = [self._address(place, symbols, addresses) for place in step.places]
+        scratch = [self._places.scratch] if geometry.scratch else []
+        return Start(
+            geometry.function, blocks, geometry.threads, (*places, *scratch, *(symbols[s] for s in step.sizes))
+        )
+
+    def _product(
+        self, product: LibraryProduct, step: Started, symbols: Mapping[Symbol, int], addresses: Mapping[str, int]
+    ) -> Product | None:
+        """Return a product with its addresses; None where a line would overlap the next, or the launch is in place."""
+        rows, columns, depth = (symbolic.evaluate(d, symbols) for d in (product.rows, product.columns, product.depth))
+
+        def operand(matrix: Matrix) -> Operand:
+            start = self._address(step.places[matrix.parameter], symbols, addresses)
+            offset, stride = (symbolic.evaluate(dim, symbols) for dim in (matrix.offset, matrix.stride))
+            return Operand(start + offset * _FLOAT32_BYTES, stride, matrix.is_transposed)
+
+        left, right, result = (operand(m) for m in (product.left, product.right, product.result))
+        has_lines = (
+            min(rows, columns, depth) > 0
+            and left.stride >= (rows if left.is_transposed else depth)
+            and right.stride >= (depth if right.is_transposed else columns)
+        )
+        if not has_lines or self._is_in_place(step, product.result.parameter, symbols):
+            return None
+        bias = None if product.bias is None else operand(product.bias).address
+        return Product(left, right, result, rows, columns, depth, bias, product.precision)
+
+    def _is_in_place(self, step: Started, result: int, symbols: Mapping[Symbol, int]) -> bool:
+        """Tell whether a launch may have its result where it has another argument."""
+        addresses = self._places.buffers
+        spans = []
+        for place in (_resolved(place, symbols) for place in step.places):
+            end = addresses[place.buffer] + self._bytes[place.buffer]
+            spans.append((self._address(place, symbols, addresses), end))
+        start, end = spans.pop(result)
+        return any(first < end and start < last for first, last in spans)
+
+    def _address(self, place: Place, symbols: Mapping[Symbol, int], addresses: Mapping[str, int]) -> int:
+        place = _resolved(place, symbols)
+        return addresses[place.buffer] + symbolic.evaluate(place.offset, symbols) * self._itemsizes[place.buffer]
+
+
+def _resolved(place: Place, symbols: Mapping[Symbol, int]) -> Place:
+    """Return the place that this one stands for."""
+    if place.index is not None and place.initial is not None and symbolic.evaluate(place.index, symbols) == 0:
+        return _resolved(place.initial, symbols)
+    return place
