@@ -12,6 +12,9 @@ LEAST_CHANNELS = 32
 # The least share of the direct sum's products that must be saved, whole tiles counted.
 LEAST_SAVING = 1.5
 
+# An image must have so many large tiles: their 36 products read four times the weights that the direct sum does.
+LEAST_LARGE_TILES = 8
+
 # How a contraction pairs the axes of windows (n, h, w, 3, 3, c) with those of a kernel (3, 3, ci, co): the channels are
 # the kernel's ci, or its co in the gradient of the array.
 _DEPTHS = {((3, 0), (4, 1), (5, channels)): channels for channels in (2, 3)}
@@ -25,7 +28,7 @@ def use_winograd(graph: Graph) -> Graph:
                                                                   %3 = winograd_join(%2, m=2)
 
     The gradient of the array is such a contraction too. Tiles give 2 x 2 results, whose error is that of the direct
-    sum; 4 x 4 where the flag GRAPHC_CONV_PRECISION says `fast`.
+    sum; 4 x 4 where the flag GRAPHC_CONV_PRECISION says `fast`, and an image has many of them.
     """
     return sweep(graph, _by_tiles)
 
@@ -39,10 +42,9 @@ def _by_tiles(n: Node) -> Node | None:
         return None
     if seen.attrs["strides"] != (1, 1) or seen.attrs["dilations"] != (1, 1):
         return None
-    m = 4 if config.get("GRAPHC_CONV_PRECISION") == "fast" else 2
-    if not pays(n.shape[1:3], w.shape[2:], m):
-        return None
-    return ops.winograd_convolution(seen.inputs[0], w, m, channels)
+    sizes = (4, 2) if config.get("GRAPHC_CONV_PRECISION") == "fast" else (2,)
+    m = next((m for m in sizes if pays(n.shape[1:3], w.shape[2:], m)), 0)
+    return ops.winograd_convolution(seen.inputs[0], w, m, channels) if m else None
 
 
 def pays(space: tuple[Dim, ...], channels: tuple[Dim, ...], m: int) -> bool:
@@ -53,4 +55,6 @@ def pays(space: tuple[Dim, ...], channels: tuple[Dim, ...], m: int) -> bool:
     if any(isinstance(count, int) and count < LEAST_CHANNELS for count in channels):
         return False
     tiles = -(-height // m) * -(-width // m)
+    if m > 2 and tiles < LEAST_LARGE_TILES:
+        return False
     return 9 * height * width >= LEAST_SAVING * (m + 2) ** 2 * tiles

@@ -454,6 +454,16 @@ def test_tiles_ask_for_the_rows_of_the_next_where_these_follow() -> None:
     assert {padding: "@llvm.prefetch" in text for padding, text in texts.items()} == {0: True, 3: False}
 
 
+def test_tiles_ask_for_the_panel_that_follows_theirs() -> None:
+    def asked(case: Case) -> int:
+        return emit_contract_kernel(case.kernel(), "kernel", TARGETS["host"]).text.count("@llvm.prefetch")
+
+    assert asked(Case(20, 32, 96, batch=3)) > 0
+    assert asked(Case(20, 32, 96, batch=3, padding=3)) == 0, "there are gaps"
+    assert asked(Case(20, 32, 96)) == 0, "nothing follows a single matrix"
+    assert asked(Case(20, 32, 96, batch=3, run_time="k")) == 0, "how far to go on is not known"
+
+
 def test_tiles_ask_for_what_their_epilogue_reads_row_by_row() -> None:
     def asked(epilogue: str) -> int:
         case = Case(48, 96, 70, padding=3)

@@ -130,5 +130,7 @@ def test_fast_precision_takes_larger_tiles(monkeypatch: pytest.MonkeyPatch) -> N
     assert _tiles(y, inputs=[x, w]) == [4]
     arrays = _operands((10, 15))
     assert _error(graphc.function([x, w], y)(*arrays), _direct(*arrays, 1)) < 3e-6
+    small = graphc.placeholder((None, 7, 8, 33))  # four large tiles: too few for each to read weights of its own
+    assert _tiles(ops.convolution(small, w, 1, "same"), inputs=[small, w]) == [2]
     with pytest.raises(ConfigError, match="exact or fast"):
         graphc.set_conv_precision("sloppy")

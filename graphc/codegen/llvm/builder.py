@@ -102,9 +102,9 @@ class FunctionBuilder:
             return ""
         return self.value(text)
 
-    def ask_for(self, pointer: str) -> None:
-        """Ask for the cache line that a pointer, which may be any, points into: it will be read soon."""
-        hints = [("i32", hint) for hint in (0, 3, 1)]  # to be read, in the nearest cache, as data
+    def ask_for(self, pointer: str, cache: int = 1) -> None:
+        """Ask for the cache line that a pointer, which may be any, points into: it will be read soon, from `cache`."""
+        hints = [("i32", hint) for hint in (0, 4 - cache, 1)]  # to be read, from that cache (3: the first), as data
         self.call("void", "llvm.prefetch.p0", [("ptr", pointer), *hints])
 
     def finish(self, result: str = "void") -> FunctionText:

@@ -176,7 +176,11 @@ def _choose_panels(
         # Copies lie at other distances from each other than what they are copies of.
         packing = ""
     blocking = Blocking(tile, panels, last_rows, rest, by_dots and not isinstance(rows, int), packing)
-    return _in_blocks(blocking, panels, columns, depth, *_DEPTHS[packing], itemsize, target)
+    short, longest = _DEPTHS[packing]
+    if right_distance == columns and isinstance(columns, int) and columns <= tile.vectors * lanes:
+        # A single panel that lies in one run stays in the second cache as copies do.
+        longest = max(longest, _resident_depth(tile, lanes, itemsize, target))
+    return _in_blocks(blocking, panels, columns, depth, short, longest, itemsize, target)
 
 
 def choose_shared_blocking(
@@ -219,11 +223,16 @@ def choose_shared_blocking(
     short = min(short, 8 * _lines_of_a_cache(left_distances[1], itemsize))
     if packing:
         # A panel that stays in the second cache is read there by all rows.
-        longest = max(longest, target.l2 * 3 // 4 // (tile.vectors * lanes * itemsize))
+        longest = max(longest, _resident_depth(tile, lanes, itemsize, target))
     dot = layout != "rows" and not isinstance(rows, int)
     blocking = Blocking(tile, panels, last_rows, rest, dot, packing, lines=taken)
     units = -(-all_rows // tile.rows) if isinstance(all_rows, int) else None
     return _in_blocks(blocking, units, columns, depth, short, longest, itemsize, target)
+
+
+def _resident_depth(tile: TileShape, lanes: int, itemsize: int, target: Target) -> int:
+    """Return the depth of a panel that the second cache keeps beside what else a tile reads."""
+    return target.l2 * 3 // 4 // (tile.vectors * lanes * itemsize)
 
 
 def _in_blocks(

@@ -212,6 +212,15 @@ class VectorWriter:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """Memory that a tile asks for: from `pointer` on, `each` bytes a step of the depth. `cache` is where it goes."""
+
+    pointer: str
+    each: int
+    cache: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class TileShape:
     """Registers of a tile: `rows x vectors` accumulators, times `chains` partial sums that hide the latency of few.
 
@@ -245,23 +254,26 @@ def emit_tile(
     masked_steps: int | None = None,
     initial: Sequence[str] | None = None,
     is_far: bool = False,
+    ahead: Ahead | None = None,
 ) -> list[str]:
     """Emit the depth loops of a tile, outermost first, and return its accumulators, row after row, by right operand.
 
     `left` points at (first row, 0), `right` at (0, first column) with columns at distance 1. Masked lanes are not read
     in the last `masked_steps` iterations of the innermost loop (None: in all); before them, any memory may be read
     there. `initial` are accumulators to go on from; without them they start at zero. `is_far` tells that the left
-    operand may have to be fetched from beyond the second cache.
+    operand may have to be fetched from beyond this processor's caches. `ahead` is what else to ask for.
     """
     start = list(initial or ())
     start += ["zeroinitializer"] * (shape.sums - len(start))
     loops = _merged_loops(depth, left.depth, right.depth)
-    state = [left.pointer, right.pointer, *start]
-    asks = is_far and _next_rows_follow(shape, left, loops)
-    if asks:
-        state.append(left.moved(w.builder, w.builder.multiply(left.across, shape.rows)).pointer)
+    asks = [] if ahead is None or not _leaves_time(shape) else [ahead]
+    if is_far and _leaves_time(shape) and _next_rows_follow(left, loops):
+        next_rows = left.moved(w.builder, w.builder.multiply(left.across, shape.rows)).pointer
+        # As many bytes a step as all of the next rows advance by.
+        asks.append(Ahead(next_rows, shape.rows * itemsize(left.dtype)))
     tile = _Tile(w, shape, left, right, masks, masked_steps, loops, asks)
-    return _join_chains(w, tile.run(0, state)[2 : 2 + shape.sums], shape.chains)
+    state = tile.run(0, [left.pointer, right.pointer, *start, *(ask.pointer for ask in asks)])
+    return _join_chains(w, state[2 : 2 + shape.sums], shape.chains)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,21 +297,25 @@ def _merged_loops(depth: Sequence[Operand], left: Sequence[Operand], right: Sequ
     return loops
 
 
-def _next_rows_follow(shape: TileShape, left: Strided, loops: Sequence[_DepthLoop]) -> bool:
+def _leaves_time(shape: TileShape) -> bool:
+    """Tell whether a tile has time to ask for what is read later."""
+    return shape.chains == 1 and shape.sums >= LEAST_ASKING
+
+
+def _next_rows_follow(left: Strided, loops: Sequence[_DepthLoop]) -> bool:
     """Tell whether the rows of the next tile follow those of this one, so that a tile may ask for them ahead of time.
 
     No processor reads ahead beyond a page, which a single row may fill, nor as many rows as a tile has.
     """
-    is_run = len(loops) == 1 and loops[0].left == 1 and left.across == loops[0].extent and left.line_rows == 0
-    return is_run and shape.chains == 1 and shape.sums >= LEAST_ASKING
+    return len(loops) == 1 and loops[0].left == 1 and left.across == loops[0].extent and left.line_rows == 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
     """A tile that is being emitted.
 
-    The state of its loops: left pointer, right pointer, accumulators of all chains, and, where it asks for the rows of
-    the next tile, a pointer to these.
+    The state of its loops: left pointer, right pointer, accumulators of all chains, and a pointer to each part of
+    memory that it asks for.
     """
 
     w: VectorWriter
@@ -309,7 +325,7 @@ class _Tile:
     masks: Sequence[str | None]
     masked_steps: int | None
     loops: Sequence[_DepthLoop]
-    asks: bool
+    asks: Sequence[Ahead]
 
     def run(self, level: int, state: list[str]) -> list[str]:
         """Emit the loops from a level on."""
@@ -338,7 +354,7 @@ class _Tile:
         return len(self.loops) > 1 and steps * self.shape.rows * self.shape.across <= _WRITTEN_OUT
 
     def _loop(self, low: Operand, high: Operand, step: int, state: list[str]) -> AbstractContextManager[Loop]:
-        kinds = ["ptr", "ptr"] + [self.w.vector] * self.shape.sums + ["ptr"]
+        kinds = ["ptr", "ptr"] + [self.w.vector] * self.shape.sums + ["ptr"] * len(self.asks)
         return self.w.builder.loop(low, high, step, list(zip(kinds, state)))
 
     def _innermost(self, depth: Operand, state: list[str]) -> list[str]:
@@ -382,12 +398,10 @@ class _Tile:
         inner = self.loops[-1]
         state[0] = b.gep(state[0], inner.left, element)
         state[1] = b.gep(state[1], inner.right, column_element)
-        if self.asks:
-            # As many lines a step as all of the next rows advance by.
-            size = shape.rows * itemsize(self.left.dtype)
-            for offset in range(0, size, _LINE_BYTES):
-                b.ask_for(b.gep(state[-1], offset, "i8"))
-            state[-1] = b.gep(state[-1], size, "i8")
+        for number, ask in enumerate(self.asks, 2 + shape.sums):
+            for offset in range(0, ask.each, _LINE_BYTES):
+                b.ask_for(b.gep(state[number], offset, "i8"), ask.cache)
+            state[number] = b.gep(state[number], ask.each, "i8")
 
 
 def _join_chains(w: VectorWriter, sums: list[str], chains: int) -> list[str]:

@@ -14,10 +14,13 @@ from functools import partial
 
 from graphc.codegen.llvm.builder import Operand
 from graphc.codegen.llvm.contraction.blocking import PACKING_ROWS, Blocking
-from graphc.codegen.llvm.contraction.micro_kernel import Strided, TileShape
+from graphc.codegen.llvm.contraction.micro_kernel import Ahead, Strided, TileShape
 from graphc.codegen.llvm.contraction.pack import pack_panel
 from graphc.codegen.llvm.contraction.tile import Place, Product, TileWriter
 from graphc.codegen.llvm.share import Share
+
+# Where more tiles than these read a panel, it does not matter where the first one finds it.
+_MOST_ASKING = 16
 
 Range = tuple[Operand, Operand]
 
@@ -176,7 +179,8 @@ class PanelWriter:
             left = part.product.left
             left = left.moved(b, b.multiply(panel, left.row_offset(b, self._tile.rows)))
             here = replace(place, saved=saved, block=part.block)
-            self._tiles.write(shape, replace(part.product, left=left), reading, here, partial(self._symbols, panel))
+            symbols = partial(self._symbols, panel)
+            self._tiles.write(shape, replace(part.product, left=left), reading, here, symbols, self._ahead(part, panel))
 
         if not blocking.last_rows:
             with b.loop(*rows, 1) as down:
@@ -186,6 +190,17 @@ class PanelWriter:
             emit(self._tile, down.index)
         with b.when(b.compare("eq", rows[1], panels)):
             emit(replace(self._tile, rows=blocking.last_rows), b.subtract(panels, 1))
+
+    def _ahead(self, part: _Part, panel: Operand) -> Ahead | None:
+        """Return what a tile asks for: its share of the right operand of the next product, which follows this one."""
+        b, problem = self._tiles.builder, self._tiles.problem
+        size, tiles = problem.right_run, problem.least_rows // self._tile.rows
+        if not size or part.block is not None or not 0 < tiles <= _MOST_ASKING:
+            return None
+        # The second cache: the first one would lose what it holds of this panel.
+        share = -(-size // tiles)
+        start = b.add(size, b.multiply(b.minimum(panel, tiles - 1), share))
+        return Ahead(b.gep(part.product.right.pointer, start, "i8"), -(-share // problem.steps), 2)
 
     def _symbols(self, panel: Operand, row: Operand) -> tuple[Operand, ...]:
         """Return the values of the symbols of rows in a row of a panel."""

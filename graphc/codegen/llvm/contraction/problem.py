@@ -73,12 +73,42 @@ class Problem:
             vectors = max(vectors, blocking.stream_rows * across)
         return vectors * target.lanes * itemsize(self.kernel.dtype)
 
+    @property
+    def steps(self) -> int:
+        """The steps of the depth; 0 where they are known at run time alone."""
+        steps = product(extent for _, extent in self.kernel.depth)
+        return steps if isinstance(steps, int) else 0
+
+    @property
+    def least_rows(self) -> int:
+        """The rows of a batch that there are at least where no size is 0."""
+        rows = self.kernel.row[1]
+        return rows if isinstance(rows, int) else min(rows.terms.values())
+
+    @property
+    def right_run(self) -> int:
+        """The bytes of a right operand that lies in one run, behind which the next product's follows; else 0."""
+        right, columns, steps = self.right, self.kernel.column[1], self.steps
+        if not self.separate or right.across != 1 or not steps or not isinstance(columns, int) or self.beside:
+            return 0
+        distance: Dim = columns
+        for (_, extent), at in zip(reversed(self.kernel.depth), reversed(right.depth)):
+            if extent != 1 and at != distance:
+                return 0
+            distance = multiply(distance, extent)
+        parts = affine(right.rest, self.separate[-1][0])
+        follows = parts is not None and parts[0] == distance
+        return columns * steps * itemsize(self.kernel.right.dtype) if follows else 0
+
     def is_left_far(self, target: Target) -> bool:
-        """Tell whether the left operand may be more than the second cache keeps; of unknown batches one is counted."""
+        """Tell whether tiles may wait for the left operand; of unknown batches one is counted.
+
+        It may be more than the second cache keeps, or have been computed by another thread, in whose cache it is.
+        """
         kernel, of_left = self.kernel, symbols(self.kernel.left.offset)
         batch = [extent for symbol, extent in kernel.batch if symbol in of_left and isinstance(extent, int)]
         elements = product([*batch, kernel.row[1], *(extent for _, extent in kernel.depth)])
-        return not isinstance(elements, int) or elements * itemsize(kernel.left.dtype) > target.l2 // 2
+        return not isinstance(elements, int) or elements * itemsize(kernel.left.dtype) > target.l2 // 16
 
     def scratch_bytes(self, target: Target) -> int:
         """Return the bytes of scratch memory that one thread needs."""

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 
 from graphc.codegen.llvm.builder import FunctionBuilder, Operand
 from graphc.codegen.llvm.contraction.epilogue import Epilogue, save_tile
-from graphc.codegen.llvm.contraction.micro_kernel import LEAST_ASKING, Strided, TileShape, VectorWriter, emit_tile
+from graphc.codegen.llvm.contraction.micro_kernel import (
+    LEAST_ASKING,
+    Ahead,
+    Strided,
+    TileShape,
+    VectorWriter,
+    emit_tile,
+)
 from graphc.codegen.llvm.contraction.problem import Distances, Loop, Problem
 from graphc.codegen.target import Target
 from graphc.loopir import Load
@@ -133,11 +140,12 @@ class TileWriter:
         reading: Sequence[str | None],
         place: Place,
         symbols_of: Callable[[Operand], Sequence[Operand]],
+        ahead: Ahead | None = None,
     ) -> None:
         """Write a tile at the operands' pointers, and its epilogue.
 
         `reading` are the masks to read the right operand with; `symbols_of` gives the symbols of rows their values in
-        a row of the tile.
+        a row of the tile; `ahead` is what the tile asks for meanwhile.
         """
         b = self.builder
         initial = None if place.block is None else self._resume(shape, place.saved, place.block[0])
@@ -146,7 +154,7 @@ class TileWriter:
             # Before the sums, which take as long as these take to come.
             self.epilogue.ask_ahead(shape.rows, symbols_of, place.column, place.masks)
         is_far = self.problem.is_left_far(self.target)
-        sums = emit_tile(self.writer, shape, left, right, product.depth, reading, masked, initial, is_far)
+        sums = emit_tile(self.writer, shape, left, right, product.depth, reading, masked, initial, is_far, ahead)
         if place.block is None:
             self._finish(sums, shape, place, symbols_of)
             return
