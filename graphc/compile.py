@@ -47,7 +47,8 @@ from graphc.loopir import DeviceProgram, Plan
 if TYPE_CHECKING:
     from graphc import codegen
 
-_LIBRARY_FLAGS = {"cublas": "GRAPHC_CUBLAS"}
+# What says whether a library is used on a GPU.
+_LIBRARY_FLAGS = {"cublas": "GRAPHC_CUBLAS", "cudnn": "GRAPHC_CUDNN"}
 
 
 def placeholder(shape: Sequence[int | symbolic.Dim | None], dtype: str = "float32", name: str | None = None) -> Node:
@@ -88,11 +89,11 @@ def set_matmul_precision(precision: str) -> None:
 
 
 def set_libraries(use: str) -> None:
-    """Let programs that are compiled from now on for a GPU `use` its libraries (GRAPHC_CUBLAS).
+    """Let programs that are compiled from now on for a GPU `use` its libraries (GRAPHC_CUBLAS, GRAPHC_CUDNN).
 
-    `measure`: each product is done by what is faster there, a kernel of ours or cuBLASLt. That is measured once and
-    remembered, so that later runs give the same bits. `always` and `never` measure nothing. Raises ConfigError for
-    another one.
+    `measure`: each product and convolution is done by what is faster there, a kernel of ours or cuBLASLt or cuDNN,
+    where they are installed. That is measured once and remembered, so that later runs give the same bits. `always` and
+    `never` measure nothing. Raises ConfigError for another one.
     """
     for flag in _LIBRARY_FLAGS.values():
         config.put(flag, use)
@@ -157,8 +158,11 @@ def _compile_graph(graph: Graph, name: str, single: bool, guard: bool, profiled:
     if guard:
         graph, checked = guarded_graph(graph)
     device = runtime.current_device()
+    libraries = {} if isinstance(device, runtime.CpuDevice) else _library_uses(device)
     on_cpu = isinstance(device, runtime.CpuDevice)
-    emit = functools.partial(_emit_llvm, profiled, len(checked)) if on_cpu else _emit_cuda
+    emit: Callable[[Plan], str | DeviceProgram] = functools.partial(_emit_cuda, libraries)
+    if on_cpu:
+        emit = functools.partial(_emit_llvm, profiled, len(checked))
     flags = config.texts()
 
     @functools.cache
@@ -166,7 +170,7 @@ def _compile_graph(graph: Graph, name: str, single: bool, guard: bool, profiled:
         with config.holding(flags), without_collections():
             return _translate(graph, emit, on_cpu)
 
-    identity = program_identity(graph, profiled, len(checked))
+    identity = program_identity(graph, profiled, len(checked), libraries)
     if not isinstance(device, runtime.CpuDevice):
         return runtime.load_program(translate, device, name, single, checked, identity, built)
 
@@ -182,7 +186,9 @@ def _compile_graph(graph: Graph, name: str, single: bool, guard: bool, profiled:
     return runtime.load_plan(translate, name, single, checked, identity, built, instruments)
 
 
-def program_identity(graph: Graph, profiled: bool = False, checked: int = 0) -> runtime.Identity | None:
+def program_identity(
+    graph: Graph, profiled: bool = False, checked: int = 0, libraries: Mapping[str, str] | None = None
+) -> runtime.Identity | None:
     """Return what tells the program that a graph becomes on this machine from every other one.
 
     None where there is no cache, where somebody wants to see it being compiled, and where that cannot be told: for ops
@@ -197,7 +203,7 @@ def program_identity(graph: Graph, profiled: bool = False, checked: int = 0) -> 
         return None
     choices = [f"{flag.name}={config.get(flag.name)!r}" for flag in flags if flag.decides == "program"]
     machine = repr(runtime.cpu().host), sys.version, np.__version__
-    facts = known.digest, sources, *choices, str(profiled), str(checked), *machine
+    facts = known.digest, sources, *choices, str(profiled), str(checked), str(sorted(libraries or {})), *machine
     arguments = tuple((str(n.attrs["name"]), str(n.provenance)) for n in graph.inputs)
     return runtime.Identity("\n".join(facts), known.sizes, known.states, arguments)
 
@@ -227,10 +233,19 @@ def _emit_llvm(profiled: bool, checked: int, plan: Plan) -> str:
     return codegen.emit_plan(plan, cpu_target(), profiled, checked)
 
 
-def _emit_cuda(plan: Plan) -> DeviceProgram:
+def _library_uses(device: runtime.Accelerator) -> dict[str, str]:
+    """Return the libraries that programs for a GPU may use, and when: those that are there, or must be."""
+    uses = {library: config.get(flag) for library, flag in _LIBRARY_FLAGS.items()}
+    return {
+        library: use
+        for library, use in uses.items()
+        if use == "always" or (use == "measure" and runtime.has_library(device, library))
+    }
+
+
+def _emit_cuda(libraries: Mapping[str, str], plan: Plan) -> DeviceProgram:
     from graphc import codegen  # needed as seldom
 
-    libraries = {library: config.get(flag) for library, flag in _LIBRARY_FLAGS.items()}
     return codegen.emit_cuda(plan, config.get("GRAPHC_MATMUL_PRECISION"), libraries)
 
 

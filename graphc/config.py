@@ -119,6 +119,12 @@ FLAGS: dict[str, Flag] = {
             "measure",
             "matrix products on a GPU are cuBLASLt's: where it is faster (measure), always (1) or never (0)",
         ),
+        Flag(
+            "GRAPHC_CUDNN",
+            _library_use,
+            "measure",
+            "convolutions on a GPU are cuDNN's: where it is faster (measure), always (1) or never (0)",
+        ),
         Flag("GRAPHC_DEVICE", _device, "cpu", "where programs run: cpu, cuda or cuda:N", "running"),
     )
 }

@@ -40,6 +40,7 @@ VALUES = {
     "GRAPHC_CONV_PRECISION": "fast",
     "GRAPHC_MATMUL_PRECISION": "tf32",
     "GRAPHC_CUBLAS": "1",
+    "GRAPHC_CUDNN": "1",
     "GRAPHC_DEVICE": "cuda",
 }
 

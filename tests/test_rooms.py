@@ -30,7 +30,11 @@ ALLOWED = {
     "__init__": {"keras", "ops", "compile", "grad", "runtime", "viz", "observe"},
 } | {name: BASE for name in BASE}
 # Third-party packages that only these files may import.
-CONFINED = {"llvmlite": ("codegen/llvm", "runtime/cpu.py"), "cupy": ("runtime/cuda/device.py",)}
+CONFINED = {
+    "llvmlite": ("codegen/llvm", "runtime/cpu.py"),
+    "cupy": ("runtime/cuda/device.py",),
+    "cudnn": ("runtime/cuda/cudnn.py",),
+}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

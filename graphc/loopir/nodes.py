@@ -196,6 +196,10 @@ class ContractKernel:
     label: str = field(default="", compare=False)
     beside: tuple[Load, ...] = ()
 
+    def number(self, buffer: str) -> int:
+        """Return the number of the parameter of this name."""
+        return [p.name for p in self.parameters].index(buffer)
+
     @property
     def rights(self) -> tuple[Load, ...]:
         """The right operands of all sums."""

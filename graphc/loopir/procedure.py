@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from graphc.loopir.plan import Place
 from graphc.symbolic import Dim, Symbol
@@ -55,10 +55,11 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class LibraryProduct:
-    """What may be done for a launch instead: result (rows, columns) = left @ right + bias, then functions of the text.
+    """What may be done for a launch instead: result (rows, columns) = left @ right + bias.
 
-    `bias` has an element a column. `finish` are started with the launch's arguments. `precision` is what operands may
-    be rounded to. `is_certain`: it is done whether it is faster or not.
+    `bias` has an element a column. `prepare` and `finish` are functions of the text that are started before and after
+    it with the launch's arguments. `precision` is what operands may be rounded to. `is_certain`: it is done whether it
+    is faster or not.
     """
 
     left: Matrix
@@ -68,10 +69,45 @@ class LibraryProduct:
     columns: Dim
     depth: Dim
     bias: Matrix | None
-    finish: tuple[Geometry, ...]
     precision: str
+    prepare: tuple[Geometry, ...] = ()
+    finish: tuple[Geometry, ...] = ()
     is_certain: bool = False
     library: ClassVar[str] = "cublas"
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Images of float32 in the buffer of a launch's parameter of this number; where it is None, in scratch memory.
+
+    `shape` and `strides`, in elements, are of (number, channels, rows, columns).
+    """
+
+    parameter: int | None
+    offset: Dim
+    shape: tuple[Dim, Dim, Dim, Dim]
+    strides: tuple[Dim, Dim, Dim, Dim]
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryConvolution:
+    """What may be done for a launch instead: `prepare`, a convolution of images without padding, then `finish`.
+
+    `forward`: the sums over windows of `image` with filters, `other`. `weights`: the gradient of the filters, from
+    `image` and the sums' gradient, `other`. The rest is as for LibraryProduct.
+    """
+
+    kind: Literal["forward", "weights"]
+    image: Images
+    other: Images
+    result: Images
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    precision: str
+    prepare: tuple[Geometry, ...] = ()
+    finish: tuple[Geometry, ...] = ()
+    is_certain: bool = False
+    library: ClassVar = "cudnn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +122,14 @@ class Started:
     written: tuple[int, ...]
     sizes: tuple[Symbol, ...]
     geometries: tuple[Geometry, ...]
-    others: tuple[LibraryProduct, ...] = ()
+    others: tuple[LibraryProduct | LibraryConvolution, ...] = ()
     digest: str = ""
+
+    @property
+    def functions(self) -> tuple[Geometry, ...]:
+        """All functions that may be started for it."""
+        around = (g for other in self.others for g in (*other.prepare, *other.finish))
+        return (*self.geometries, *around)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +170,7 @@ class Procedure:
     @property
     def scratch(self) -> int:
         """The bytes of scratch memory that are enough for every launch."""
-        return max((g.scratch for s in self.started for g in s.geometries), default=0)
+        return max((g.scratch for s in self.started for g in s.functions), default=0)
 
 
 def _started(steps: tuple[Started | Repeated, ...]) -> Iterator[Started]:

@@ -4,7 +4,7 @@ from graphc.runtime.cache import directory as cache_directory
 from graphc.runtime.choice import AnyDevice, current_device, device, find_device, set_device
 from graphc.runtime.collection import collect, collected
 from graphc.runtime.cpu import CpuDevice, Host, cpu
-from graphc.runtime.cuda import CudaDevice, KernelResources, Nvrtc, resources
+from graphc.runtime.cuda import CudaDevice, KernelResources, Nvrtc, has_library, resources
 from graphc.runtime.executor import Executable, Instruments, Translation
 from graphc.runtime.layouts import LayoutReport, describe_layouts
 from graphc.runtime.load import load_plan, load_program
@@ -21,6 +21,7 @@ __all__ = [
     "Accelerator", "AnyDevice", "CodeReport", "Column", "CpuDevice", "CudaDevice", "Device", "Executable", "Host",
     "Identity", "Instruments", "KernelProfile", "KernelResources", "LayoutReport", "LoadedCode", "Nvrtc", "Peak",
     "Profile", "ProgramReport", "Stage", "Translation", "cache_directory", "collect", "collected", "cpu",
-    "current_device", "describe_layouts", "describe_program", "device", "find_device", "load_plan", "load_program",
-    "measure_peak", "resources", "set_device", "set_threads", "shares", "source_digest", "table_text", "threads",
+    "current_device", "describe_layouts", "describe_program", "device", "find_device", "has_library", "load_plan",
+    "load_program", "measure_peak", "resources", "set_device", "set_threads", "shares", "source_digest",
+    "table_text", "threads",
 ]  # fmt: skip

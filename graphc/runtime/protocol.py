@@ -100,6 +100,39 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class Pictures:
+    """Images of float32 in an accelerator's memory, (number, channels, rows, columns); strides count elements."""
+
+    address: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """Sums over windows of `image`, without padding.
+
+    `forward`: result = image convolved with the filters `other`. `weights`: result = the gradient of the filters, where
+    `other` is that of the convolution.
+    """
+
+    kind: str
+    image: Pictures
+    other: Pictures
+    result: Pictures
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    precision: str
+
+    @property
+    def facts(self) -> str:
+        """What tells it from others in how long it takes."""
+        operands = (f"{' x '.join(map(str, p.shape))} by {p.strides}" for p in (self.image, self.other, self.result))
+        windows = f"strides {self.strides}, dilations {self.dilations}"
+        return f"convolution {self.kind} {', '.join(operands)}, {windows}, {self.precision}"
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """Which way to do a launch's work was taken, and the seconds that each took where it was measured."""
 
@@ -188,7 +221,7 @@ class Accelerator(Compiler, Protocol):
         ...
 
     def find_library(self, name: str) -> str:
-        """Make a library's calls possible and return its version: `cublas` for `multiply`.
+        """Make a library's calls possible and return its version: `cublas` for `multiply`, `cudnn` for `convolve`.
 
         Raises DeviceError where it is not there.
         """
@@ -196,6 +229,14 @@ class Accelerator(Compiler, Protocol):
 
     def multiply(self, product: Product) -> None:
         """Start a matrix product. Raises ExecutionError where the library refuses it."""
+        ...
+
+    def can_convolve(self, convolution: Convolution) -> bool:
+        """Tell whether the library can do a convolution."""
+        ...
+
+    def convolve(self, convolution: Convolution) -> None:
+        """Start a convolution that the library can do. Raises ExecutionError where it fails all the same."""
         ...
 
     def seconds(self, launches: Callable[[], None]) -> float:

@@ -10,13 +10,26 @@ from dataclasses import fields
 from typing import Any
 
 from graphc import symbolic
-from graphc.loopir import Geometry, LibraryProduct, Matrix, Place, Procedure, Repeated, StandingGrid, Started
+from graphc.loopir import (
+    Geometry,
+    Images,
+    LibraryConvolution,
+    LibraryProduct,
+    Matrix,
+    Place,
+    Procedure,
+    Repeated,
+    StandingGrid,
+    Started,
+)
 from graphc.symbolic import Dim, FloorDiv, Modulo, Polynomial, Symbol
 
 _RECORDS: dict[str, Any] = {
     record.__name__: record
-    for record in (Geometry, LibraryProduct, Matrix, Place, Procedure, Repeated, StandingGrid, Started)
-}
+    for record in (
+        Geometry, Images, LibraryConvolution, LibraryProduct, Matrix, Place, Procedure, Repeated, StandingGrid, Started,
+    )
+}  # fmt: skip
 
 
 def encode_record(value: Any, sizes: dict[Symbol, int]) -> Any:

@@ -95,7 +95,7 @@ class StandIn:
         self.allocated: list[_Memory] = []
         # How long the device has worked, and what a piece of work takes of it.
         self.milliseconds = 0.0
-        self.prices = {"kernel": 1.0, "cublas": 3.0}
+        self.prices = {"kernel": 1.0, "cublas": 3.0, "cudnn": 3.0}
         # Which streams do things only when somebody waits for them, by the order of their making.
         self.late: frozenset[int] = frozenset()
         self._streams: dict[int, Any] = {}
@@ -266,11 +266,18 @@ def missing() -> Any:
     raise DeviceError("the library is not installed")
 
 
+NO_LIBRARIES = {"cublas": missing, "cudnn": missing}
+
+
 def emulated_device(
     order: int = 0, memory: int = 1 << 30, blocks: int | None = None, processors: int = 1
 ) -> CudaDevice:
     """Return a device without libraries that runs kernels on the emulator, in at most `blocks` blocks a launch."""
-    device = CudaDevice(StandIn(order, memory, processors=processors), compiler=EmulatedCompiler(), library=missing)
+    device = CudaDevice(
+        StandIn(order, memory, processors=processors),
+        compiler=EmulatedCompiler(),
+        libraries=NO_LIBRARIES,
+    )
     if blocks is not None:
         device.most_blocks = blocks
     return device

@@ -14,7 +14,7 @@ from graphc.errors import DeviceError
 from graphc.graph import Node
 from graphc.runtime import CudaDevice
 from tests.cuda.kernels import needs_compiler
-from tests.cuda.stand_in import EmulatedCompiler, StandIn, missing
+from tests.cuda.stand_in import NO_LIBRARIES, EmulatedCompiler, StandIn
 from tests.cuda.stand_in_cublas import StandInCublasLt
 
 pytestmark = needs_compiler
@@ -43,7 +43,11 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 def chip() -> tuple[CudaDevice, StandIn, StandInCublasLt]:
     stand_in = StandIn(order=3)
     library = StandInCublasLt(stand_in)
-    return CudaDevice(stand_in, compiler=EmulatedCompiler(), library=lambda: library), stand_in, library
+    return (
+        CudaDevice(stand_in, compiler=EmulatedCompiler(), libraries=NO_LIBRARIES | {"cublas": lambda: library}),
+        stand_in,
+        library,
+    )
 
 
 def arrays() -> list[Any]:
@@ -124,7 +128,7 @@ def test_never(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_the_library_the_error_comes_before_anything_runs() -> None:
     counter = graphc.state(np.zeros((), "float32"), "counter")
     given = inputs()
-    with graphc.device(CudaDevice(StandIn(), compiler=EmulatedCompiler(), library=missing)):
+    with graphc.device(CudaDevice(StandIn(), compiler=EmulatedCompiler(), libraries=NO_LIBRARIES)):
         compiled = graphc.function(given[:2], ops.matmul(*given[:2]), [(counter, counter.node + 1.0)])
     with pytest.raises(DeviceError, match="the library is not installed"):
         compiled(*arrays()[:2])

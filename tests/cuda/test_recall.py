@@ -18,7 +18,7 @@ from graphc.runtime import CudaDevice, Executable
 from graphc.runtime.records import decode_record, encode_record
 from graphc.symbolic import Symbol, symbol
 from tests.cuda.kernels import needs_compiler
-from tests.cuda.stand_in import EmulatedCompiler, StandIn, emulated_device
+from tests.cuda.stand_in import NO_LIBRARIES, EmulatedCompiler, StandIn, emulated_device
 from tests.cuda.stand_in_cublas import StandInCublasLt
 from tests.cuda.test_persistent import data, recurrence
 
@@ -46,7 +46,9 @@ def test_loops_and_grids_that_stay(processors: int, monkeypatch: pytest.MonkeyPa
 def library_device() -> tuple[CudaDevice, StandInCublasLt]:
     stand_in = StandIn()
     library = StandInCublasLt(stand_in)
-    return CudaDevice(stand_in, compiler=EmulatedCompiler(), library=lambda: library), library
+    return CudaDevice(
+        stand_in, compiler=EmulatedCompiler(), libraries=NO_LIBRARIES | {"cublas": lambda: library}
+    ), library
 
 
 def test_what_a_library_may_do(monkeypatch: pytest.MonkeyPatch) -> None:

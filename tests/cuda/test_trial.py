@@ -15,7 +15,7 @@ from graphc.errors import ConfigError
 from graphc.graph import State
 from graphc.runtime import CudaDevice, Executable
 from tests.cuda.kernels import needs_compiler
-from tests.cuda.stand_in import EmulatedCompiler, StandIn, missing
+from tests.cuda.stand_in import NO_LIBRARIES, EmulatedCompiler, StandIn
 from tests.cuda.stand_in_cublas import StandInCublasLt
 
 pytestmark = needs_compiler
@@ -37,7 +37,9 @@ class Chip:
         self.stand_in = StandIn(order=3, memory=memory)
         self.stand_in.prices["cublas"] = cublas
         self.library = StandInCublasLt(self.stand_in) if library is None else library(self.stand_in)
-        self.device = CudaDevice(self.stand_in, compiler=EmulatedCompiler(), library=lambda: self.library)
+        self.device = CudaDevice(
+            self.stand_in, compiler=EmulatedCompiler(), libraries=NO_LIBRARIES | {"cublas": lambda: self.library}
+        )
 
     @property
     def taken(self) -> list[str]:
@@ -164,7 +166,7 @@ def test_a_library_that_fails_is_not_taken(library: Any) -> None:
 
 def test_without_a_library_nothing_is_tried() -> None:
     stand_in = StandIn()
-    device = CudaDevice(stand_in, compiler=EmulatedCompiler(), library=missing)
+    device = CudaDevice(stand_in, compiler=EmulatedCompiler(), libraries=NO_LIBRARIES)
     x, w = arrays()
     np.testing.assert_allclose(product(device)(x, w), x @ w, rtol=1e-5, atol=1e-5)
     assert (stand_in.launches, device.choices) == (1, {})

@@ -10,18 +10,19 @@ from functools import cache
 from pathlib import Path
 
 from graphc.codegen.cuda.contract import contract_parts
+from graphc.codegen.cuda.convolution import describe_convolution
 from graphc.codegen.cuda.function import emit_function
 from graphc.codegen.cuda.long_fold import merging_kernel, parted_folds
 from graphc.codegen.cuda.persistent import emit_persistent, is_aligned
 from graphc.codegen.cuda.product import describe_product
-from graphc.codegen.cuda.split import adding_kernel
+from graphc.codegen.cuda.split import SCRATCH, adding_kernel
+from graphc.codegen.cuda.sums import LibraryWay
 from graphc.loopir import (
     ContractKernel,
     DeviceProgram,
     Geometry,
     Kernel,
     Launch,
-    LibraryProduct,
     Loop,
     LoopKernel,
     Plan,
@@ -76,8 +77,8 @@ def emit_cuda(plan: Plan, precision: str = "float32", libraries: Mapping[str, st
 
     Kernels that are equal become one function. Equal programs have equal text, in every process. `precision` is what
     the operands of contractions in float32 may be rounded to: float32 (no rounding), tf32 or bfloat16, both of which
-    tensor cores multiply; sums are float32 in any case. `libraries` says when which
-    of them (`cublas`) may do launches instead: `always`, or where it is faster (`measure`).
+    tensor cores multiply; sums are float32 in any case. `libraries` are those
+    that may do launches instead (`cublas`, `cudnn`): `always`, or where they are faster (`measure`).
     """
     writer = _ModuleWriter(plan, precision, libraries or {})
     steps = tuple(writer.step(step) for step in plan.steps)
@@ -118,13 +119,33 @@ class _ModuleWriter:
         written = tuple(i for i, p in enumerate(kernel.parameters) if p.writable)
         own = self._function(kernel, aligned)
         started = Started(launch.places, written, kernel.sizes, own.geometries)
-        others = self._others(kernel, aligned)
-        if not others:
+        ways = self._library_ways(kernel) if isinstance(kernel, ContractKernel) else []
+        if not ways:
             return started
-        texts = [own.text, *(finish.text for _, finish in others if finish is not None)]
+        texts, others = [own.text], []
+        for way in ways:
+            around = [self._around(k, way.scratch, aligned) for k in (way.prepare, way.finish)]
+            texts += [written.text for written in around]
+            prepare, finish = (written.geometries for written in around)
+            is_certain = self._libraries[way.call.library] == "always"
+            others.append(replace(way.call, prepare=prepare, finish=finish, is_certain=is_certain))
         digest = hashlib.sha256(_NAMES.sub("", "\n".join(texts)).encode()).hexdigest()
-        finished = tuple(o if f is None else replace(o, finish=f.geometries) for o, f in others)
-        return replace(started, others=finished, digest=digest)
+        return replace(started, others=tuple(others), digest=digest)
+
+    def _library_ways(self, kernel: ContractKernel) -> list[LibraryWay]:
+        """Return what may be done by libraries instead of a kernel: a product is never a convolution too."""
+        product = describe_product(kernel, self._precision)
+        found = describe_convolution(kernel, self._precision) if product is None else product
+        return [way for way in (found,) if way is not None and way.call.library in self._libraries]
+
+    def _around(self, kernel: LoopKernel | None, scratch: int, aligned: bool) -> _Written:
+        """Return the functions that are started before or after a library's call."""
+        if kernel is None:
+            return _Written("", ())
+        found = self._function(kernel, aligned)
+        if all(p.name != SCRATCH for p in kernel.parameters):
+            return found
+        return replace(found, geometries=tuple(replace(g, scratch=scratch) for g in found.geometries))
 
     def _function(self, kernel: Kernel, aligned: bool) -> _Written:
         """Return a kernel's functions, which are written where they are not there yet."""
@@ -134,18 +155,6 @@ class _ModuleWriter:
             self._functions[key] = _Written(*emit_cuda_kernel(kernel, name, aligned, self._precision))
             self.texts.append(self._functions[key].text)
         return self._functions[key]
-
-    def _others(self, kernel: Kernel, aligned: bool) -> list[tuple[LibraryProduct, _Written | None]]:
-        """Return what libraries may do instead of a kernel, each with what finishes it."""
-        use = self._libraries.get(LibraryProduct.library, "never")
-        if use == "never" or not isinstance(kernel, ContractKernel):
-            return []
-        found = describe_product(kernel, self._precision)
-        if found is None:
-            return []
-        product, rest = found
-        finish = None if rest is None else self._function(rest, aligned)
-        return [(replace(product, is_certain=use == "always"), finish)]
 
     def _grid(self, loop: Loop) -> StandingGrid | None:
         found = emit_persistent(loop, self._plan, f"loop_{self._grids}", self._precision)

@@ -10,7 +10,7 @@ import numpy as np
 from graphc import dtypes, symbolic
 from graphc.loopir import Interface, Procedure
 from graphc.runtime.cuda.starts import Call, Places, Start, Starter
-from graphc.runtime.protocol import Accelerator, Kernels, Product
+from graphc.runtime.protocol import Accelerator, Convolution, Kernels, Product
 from graphc.symbolic import Symbol
 
 # Two words in which the blocks of a standing grid meet.
@@ -87,6 +87,8 @@ class Binding:
                     self.kernels.launch(call.function, call.blocks, call.threads, call.arguments, call.together)
                 case Product():
                     self._device.multiply(call)
+                case Convolution():
+                    self._device.convolve(call)
 
 
 def _layout(interface: Interface, sizes: Mapping[Symbol, int]) -> tuple[dict[str, int], int]:
@@ -106,7 +108,7 @@ def _layout(interface: Interface, sizes: Mapping[Symbol, int]) -> tuple[dict[str
 def _is_wide(interface: Interface, procedure: Procedure, sizes: Mapping[Symbol, int]) -> bool:
     """Tell whether offsets or items may need more than 32 bits."""
     counts = [symbolic.evaluate(b.size, sizes) for b in interface.buffers]
-    geometries = [g for s in procedure.started for g in s.geometries]
+    geometries = [g for s in procedure.started for g in s.functions]
     counts += [symbolic.evaluate(g.blocks, sizes) * g.threads for g in geometries]
     return max(counts, default=0) >= _NARROW_LIMIT
 

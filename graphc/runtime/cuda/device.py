@@ -5,23 +5,27 @@ from __future__ import annotations
 import functools
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from graphc.errors import DeviceError, ExecutionError
 from graphc.runtime.arguments import Array
 from graphc.runtime.cuda.compiler import Nvrtc
+from graphc.runtime.cuda.cudnn import Cudnn, cudnn_frontend
 from graphc.runtime.cuda.library import CublasLt, cublas_library
-from graphc.runtime.protocol import Choice, Event, Kernels, Memory, Product
+from graphc.runtime.protocol import Choice, Convolution, Event, Kernels, Memory, Product
 
 # Ampere: what the generated code is compiled and tested for at least.
 _LEAST_CAPABILITY = (8, 0)
 # Blocks for each multiprocessor: enough to fill it whatever their size.
 _BLOCKS_EACH = 16
+# What returns the libraries, by the name they have here.
+LIBRARIES: Mapping[str, Callable[[], Any]] = {"cublas": cublas_library, "cudnn": cudnn_frontend}
+Library = TypeVar("Library", CublasLt, Cudnn)
 _INSTALL = "pip install 'graphc[cuda13]' (or [cuda12], by the driver)"
 
 
@@ -55,19 +59,23 @@ class _Kernels:
 class CudaDevice:
     """One NVIDIA GPU.
 
-    `cupy` is the module, `library` returns cuBLASLt: tests give stand-ins. `compiler` defaults to NVRTC for the GPU's
-    architecture.
+    `cupy` is the module, `libraries` are functions that return the libraries, by name: tests give stand-ins. `compiler`
+    defaults to NVRTC for the GPU's architecture.
     Raises DeviceError where the GPU is not there or too old.
     """
 
     language = "cuda"
 
     def __init__(
-        self, cupy: Any, number: int = 0, compiler: Any = None, library: Callable[[], Any] = cublas_library
+        self,
+        cupy: Any,
+        number: int = 0,
+        compiler: Any = None,
+        libraries: Mapping[str, Callable[[], Any]] = LIBRARIES,
     ) -> None:
         self._cupy, self._number = cupy, number
-        self._find_cublas = library
-        self._libraries: dict[str, CublasLt | DeviceError] = {}
+        self._libraries = libraries
+        self._opened_libraries: dict[str, Any] = {}
         self.choices: dict[str, Choice] = {}
         self.name = f"cuda:{number}"
         facts = self._properties()
@@ -191,27 +199,44 @@ class CudaDevice:
 
     def find_library(self, name: str) -> str:
         """Load a library, once, and return its version. Raises DeviceError where it is not installed."""
-        if name not in self._libraries:
-            self._libraries[name] = self._opened(name)
-        found = self._libraries[name]
+        library = self._products if name == "cublas" else self._convolutions
+        return library.version
+
+    @property
+    def _products(self) -> CublasLt:
+        return self._opened("cublas", CublasLt)
+
+    @property
+    def _convolutions(self) -> Cudnn:
+        return self._opened("cudnn", lambda module: Cudnn(module, self.allocate))
+
+    def _opened(self, name: str, open_library: Callable[[Any], Library]) -> Library:
+        """Return a library, opened when it is first asked for; that it is missing is found out once too."""
+        if name not in self._opened_libraries:
+            try:
+                with self.current():
+                    self._opened_libraries[name] = open_library(self._libraries[name]())
+            except (DeviceError, ExecutionError) as error:
+                self._opened_libraries[name] = DeviceError(str(error))
+        found = self._opened_libraries[name]
         if isinstance(found, DeviceError):
             raise found.with_traceback(None)
-        return found.version
-
-    def _opened(self, name: str) -> CublasLt | DeviceError:
-        assert name == "cublas"
-        try:
-            with self.current():
-                return CublasLt(self._find_cublas())
-        except DeviceError as error:
-            return error
+        return found  # type: ignore[no-any-return]
 
     def multiply(self, product: Product) -> None:
         """Start a matrix product by cuBLASLt."""
-        library = self._libraries["cublas"]
-        assert isinstance(library, CublasLt)
         with self.current():
-            library.multiply(product, self._stream.ptr)
+            self._products.multiply(product, self._stream.ptr)
+
+    def can_convolve(self, convolution: Convolution) -> bool:
+        """Tell whether cuDNN has a plan for a convolution."""
+        with self.current():
+            return self._convolutions.can(convolution)
+
+    def convolve(self, convolution: Convolution) -> None:
+        """Start a convolution by cuDNN."""
+        with self.current():
+            self._convolutions.convolve(convolution, self._stream.ptr)
 
     def seconds(self, launches: Callable[[], None]) -> float:
         """Return the time between two events around launches."""

@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from typing import Union
 
 from graphc import dtypes, symbolic
-from graphc.errors import DeviceError
-from graphc.loopir import Geometry, Interface, LibraryProduct, Matrix, Place, Repeated, StandingGrid, Started
+from graphc.loopir import (
+    Geometry,
+    Interface,
+    LibraryConvolution,
+    LibraryProduct,
+    Place,
+    Repeated,
+    StandingGrid,
+    Started,
+)
+from graphc.runtime.cuda.calls import convolution_call, product_call
 from graphc.runtime.cuda.trial import OURS, choose_way
-from graphc.runtime.protocol import Accelerator, Memory, Operand, Product
+from graphc.runtime.protocol import Accelerator, Convolution, Memory, Product
 from graphc.symbolic import Symbol
-
-_FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,7 @@ class Start:
     together: bool = False
 
 
-Call = Union[Start, Product]
+Call = Union[Start, Product, Convolution]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ class Starter:
         if certain is not None or len(ways) == 1:
             return ways[certain or OURS]
         versions = {name: self._device.find_library(name) for name in ways if name != OURS}
-        calls = [call.facts for way in ways.values() for call in way if isinstance(call, Product)]
+        calls = [call.facts for way in ways.values() for call in way if not isinstance(call, Start)]
 
         def tried() -> dict[str, Callable[[], None]]:
             spare = self._spare(step)
@@ -110,25 +117,36 @@ class Starter:
         self, step: Started, symbols: Mapping[Symbol, int], addresses: Mapping[str, int]
     ) -> dict[str, tuple[Call, ...]]:
         """Return the ways to do a launch's work that there are, by name; ours is the first."""
-        ways: dict[str, tuple[Call, ...]] = {
-            OURS: tuple(self._start(step, geometry, symbols, addresses) for geometry in step.geometries)
-        }
+
+        def starts(geometries: Sequence[Geometry]) -> Iterator[Start]:
+            return (self._start(step, geometry, symbols, addresses) for geometry in geometries)
+
+        ways: dict[str, tuple[Call, ...]] = {OURS: tuple(starts(step.geometries))}
         for other in step.others:
-            call = self._product(other, step, symbols, addresses)
-            if call is not None and self._has_library(other):
-                finish = (self._start(step, geometry, symbols, addresses) for geometry in other.finish)
-                ways[other.library] = (call, *finish)
+            call = self._library_call(other, step, symbols, addresses)
+            if call is not None:
+                ways[other.library] = (*starts(other.prepare), call, *starts(other.finish))
         return ways
 
-    def _has_library(self, other: LibraryProduct) -> bool:
-        """Tell whether there is a library. Raises DeviceError where there must be one."""
-        try:
-            self._device.find_library(other.library)
-        except DeviceError:
-            if other.is_certain:
-                raise
-            return False
-        return True
+    def _library_call(
+        self,
+        other: LibraryProduct | LibraryConvolution,
+        step: Started,
+        symbols: Mapping[Symbol, int],
+        addresses: Mapping[str, int],
+    ) -> Product | Convolution | None:
+        """Return what a library does instead of a launch; None where it cannot, or would overwrite what is read yet."""
+
+        def address(number: int) -> int:
+            return self._address(step.places[number], symbols, addresses)
+
+        result = other.result.parameter
+        if result is not None and self._is_in_place(step, result, symbols):
+            return None
+        if isinstance(other, LibraryProduct):
+            return product_call(other, symbols, address)
+        call = convolution_call(other, symbols, address, self._places.scratch)
+        return call if call is not None and self._device.can_convolve(call) else None
 
     def _start(
         self, step: Started, geometry: Geometry, symbols: Mapping[Symbol, int], addresses: Mapping[str, int]
@@ -139,28 +157,6 @@ class Starter:
         return Start(
             geometry.function, blocks, geometry.threads, (*places, *scratch, *(symbols[s] for s in step.sizes))
         )
-
-    def _product(
-        self, product: LibraryProduct, step: Started, symbols: Mapping[Symbol, int], addresses: Mapping[str, int]
-    ) -> Product | None:
-        """Return a product with its addresses; None where a line would overlap the next, or the launch is in place."""
-        rows, columns, depth = (symbolic.evaluate(d, symbols) for d in (product.rows, product.columns, product.depth))
-
-        def operand(matrix: Matrix) -> Operand:
-            start = self._address(step.places[matrix.parameter], symbols, addresses)
-            offset, stride = (symbolic.evaluate(dim, symbols) for dim in (matrix.offset, matrix.stride))
-            return Operand(start + offset * _FLOAT32_BYTES, stride, matrix.is_transposed)
-
-        left, right, result = (operand(m) for m in (product.left, product.right, product.result))
-        has_lines = (
-            min(rows, columns, depth) > 0
-            and left.stride >= (rows if left.is_transposed else depth)
-            and right.stride >= (depth if right.is_transposed else columns)
-        )
-        if not has_lines or self._is_in_place(step, product.result.parameter, symbols):
-            return None
-        bias = None if product.bias is None else operand(product.bias).address
-        return Product(left, right, result, rows, columns, depth, bias, product.precision)
 
     def _is_in_place(self, step: Started, result: int, symbols: Mapping[Symbol, int]) -> bool:
         """Tell whether a launch may have its result where it has another argument."""

@@ -18,6 +18,15 @@ OURS = "ours"
 _REPEATS, _ROUNDS = 4, 3
 
 
+def has_library(device: Accelerator, name: str) -> bool:
+    """Tell whether a library is there, so that something may be left to it."""
+    try:
+        device.find_library(name)
+    except DeviceError:
+        return False
+    return True
+
+
 def choose_way(
     device: Accelerator,
     facts: str,
