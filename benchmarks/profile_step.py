@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import dataclasses
 import os
 import pstats
 import sys
@@ -24,6 +23,8 @@ from typing import Any
 
 from problems import NETWORKS, Array
 from worker import pin
+
+from graphc.records import replace
 
 _INFERENCE = ("call_dense", "mlp_batch1")
 _TURN_SECONDS = 0.02
@@ -58,7 +59,7 @@ def prefixes(executable: Any) -> list[Any]:
 
     host, plan = runtime.cpu().host, executable.plan
     target = codegen.describe_target(host.name, host.features, host.l1, host.l2)
-    shortened = [dataclasses.replace(plan, steps=plan.launches[:n]) for n in range(len(plan.launches) + 1)]
+    shortened = [replace(plan, steps=plan.launches[:n]) for n in range(len(plan.launches) + 1)]
     return [runtime.load_plan(p, codegen.emit_plan(p, target), name=f"first_{i}") for i, p in enumerate(shortened)]
 
 

@@ -14,8 +14,9 @@ The public names load on first use, so that `import graphc` costs a few millisec
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from graphc.lazy import loaded_on_first_use
 
 if TYPE_CHECKING:
     from graphc import keras, ops
@@ -33,33 +34,15 @@ __all__ = [
     "set_conv_precision", "set_device", "set_libraries", "set_matmul_precision", "set_threads", "state", "view",
 ]  # fmt: skip
 
-_MODULES = frozenset({"keras", "ops"})
-_PLACES = {
-    "function": "graphc.compile",
-    "gradients": "graphc.grad",
-    "placeholder": "graphc.compile",
-    "scan": "graphc.ops",
-    "plot": "graphc.viz",
-    "device": "graphc.runtime",
-    "set_device": "graphc.runtime",
-    "set_conv_precision": "graphc.compile",
-    "set_libraries": "graphc.compile",
-    "set_matmul_precision": "graphc.compile",
-    "set_threads": "graphc.runtime",
-    "state": "graphc.compile",
-    "view": "graphc.observe",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"graphc.{name}")
-    if name not in _PLACES:
-        raise AttributeError(f"module 'graphc' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_PLACES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = loaded_on_first_use(
+    __name__,
+    {
+        "compile": "function placeholder set_conv_precision set_libraries set_matmul_precision state",
+        "grad": "gradients",
+        "keras": "",
+        "observe": "view",
+        "ops": "scan",
+        "runtime": "device set_device set_threads",
+        "viz": "plot",
+    },
+)

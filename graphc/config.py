@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from graphc.errors import ConfigError
+from graphc.records import record
 
 # When a library does what a kernel of ours could do.
 LIBRARY_USES = ("measure", "always", "never")
@@ -61,7 +61,7 @@ def _library_use(text: str) -> str:
     return use
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flag:
     """One row of the table: `parse` turns the environment's text into the value; `help` tells what it does.
 

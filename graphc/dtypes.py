@@ -6,18 +6,18 @@ Python literals are weak: they take the dtype of the array they meet (`float` on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import ml_dtypes
 import numpy as np
 
 from graphc.errors import DTypeError
+from graphc.records import record
 
 Kind = Literal["bool", "int", "uint", "float"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DType:
     """One row of the table. `bits` is the storage size; `compute` names the dtype that arithmetic is done in."""
 

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from graphc.compile import build_graph, program_identity
 from graphc.errors import ExecutionError, ShapeError
 from graphc.graph import REGISTRY, Node, State, apply
 from graphc.loopir import format_plan
+from graphc.records import replace
 from graphc.runtime import Executable, cpu
 from graphc.runtime import sources as runtime_sources
 from tests.cuda.kernels import needs_compiler

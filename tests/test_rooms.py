@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "graphc"
-BASE = {"symbolic", "config", "dtypes", "errors"}
+BASE = {"symbolic", "config", "dtypes", "errors", "lazy", "records"}
 COMPILER = {"guard", "graph", "loopir", "ops", "grad", "passes", "schedule", "codegen", "runtime"}
 ALLOWED = {
     "graph": BASE,
@@ -27,7 +27,7 @@ ALLOWED = {
     "observe": BASE | COMPILER | {"compile", "viz"},
     "cli": BASE | {"public", "keras", "viz", "runtime", "codegen", "graph", "observe"},
     "__main__": {"cli"},
-    "__init__": {"keras", "ops", "compile", "grad", "runtime", "viz", "observe"},
+    "__init__": {"lazy", "keras", "ops", "compile", "grad", "runtime", "viz", "observe"},
 } | {name: BASE for name in BASE}
 # Third-party packages that only these files may import.
 CONFINED = {

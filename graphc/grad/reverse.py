@@ -6,13 +6,13 @@ A recurrence has its rule in `recurrence`, for all its results at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
 
 from graphc import dtypes, ops
 from graphc.errors import GradientError, ShapeError
 from graphc.grad.recurrence import recurrence_cotangents
 from graphc.graph import Node, State, as_node, body_of, families, inheriting, shape_text, topological_order
+from graphc.records import replace
 
 
 def gradients(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,13 +12,14 @@ import numpy as np
 from graphc.graph.graph import Graph, topological_order
 from graphc.graph.node import Node
 from graphc.graph.op import PLACEHOLDER, REGISTRY, STATE, Op
+from graphc.records import record
 from graphc.symbolic import Atom, FloorDiv, Modulo, Polynomial, Symbol
 
 # Where the rules of ops may be written that need nobody else's code to be the same tomorrow.
 _KNOWN_PACKAGES = frozenset({"graphc", "numpy", "scipy", "math"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fingerprint:
     """The digest of a graph, and what equal digests number alike: its run-time sizes and its states.
 

@@ -174,31 +174,33 @@ def make_node(
 
     A new node's provenance is the one given, or that of the caller.
     """
-    key = (op.name, tuple(id(n) for n in inputs), _attrs_key(attrs), type_)
+    key = (op.name, tuple(map(id, inputs)), _attrs_key(attrs), type_)
     with _lock:
         found = _interned.get(key)
         if found is not None:
             return found
         node = object.__new__(Node)
-        for name, value in (
-            ("op", op),
-            ("inputs", inputs),
-            ("attrs", dict(attrs)),
-            ("type", type_),
-            ("provenance", provenance or _provenance.current()),
-            ("serial", next(_serial)),
-        ):
-            object.__setattr__(node, name, value)
+        values = op, inputs, dict(attrs), type_, provenance or _provenance.current(), next(_serial)
+        for set_slot, value in zip(_SLOTS, values):
+            set_slot(node, value)
         _interned[key] = node
         return node
 
 
+# A slot's own setter does not ask `__setattr__`.
+_SLOTS = tuple(vars(Node)[name].__set__ for name in ("op", "inputs", "attrs", "type", "provenance", "serial"))
+_PLAIN = frozenset({bool, int, str, type(None)})
+
+
 def _attrs_key(attrs: Mapping[str, Any]) -> tuple[object, ...]:
-    return tuple((name, _value_key(attrs[name])) for name in sorted(attrs)) if attrs else ()
+    return tuple([(name, _value_key(attrs[name])) for name in sorted(attrs)]) if attrs else ()
 
 
 def _value_key(value: Any) -> object:
     """A key that tells -0.0 from 0.0 and 1 from True, and makes nan equal to itself."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return kind, value
     match value:
         case np.ndarray() if value.nbytes > _LARGEST_COMPARED:
             return "array", id(value)
@@ -209,9 +211,7 @@ def _value_key(value: Any) -> object:
         case float():
             return "float", value.hex()
         case tuple() | list():
-            return (type(value).__name__, *map(_value_key, value))
-        case bool() | int() | str() | None:
-            return type(value).__name__, value
+            return (kind, *map(_value_key, value))
         case Polynomial():
             return value
         case _ if hasattr(value, "interning_key"):
@@ -219,4 +219,4 @@ def _value_key(value: Any) -> object:
         case _:
             # The node keeps the object alive, so its id stays its own; the object itself in the key would keep
             # the node alive for ever.
-            return type(value).__name__, id(value)
+            return kind, id(value)

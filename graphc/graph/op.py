@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -15,11 +14,12 @@ from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
 from graphc.graph import provenance
 from graphc.graph.node import Node, make_node
 from graphc.graph.types import TensorType
+from graphc.records import record
 
 Kind = Literal["source", "elementwise", "movement", "reduction", "contraction", "structured", "composite"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Op:
     """One operation.
 

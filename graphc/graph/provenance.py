@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+
+from graphc.records import record
 
 _PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
 _layer: ContextVar[str | None] = ContextVar("layer", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Provenance:
     """The layer's name (None outside layers) and the user's `file:line` (None where there is none).
 
@@ -65,9 +68,19 @@ def current() -> Provenance:
     inherited = _inherited.get()
     if inherited is not None:
         return inherited
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_own(frame.f_code.co_filename):
+        frame = frame.f_back
+    return _provenance(_layer.get(), *((None, 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)))
+
+
+@functools.cache
+def _is_own(file: str) -> bool:
     # Python's own start-up code is nobody's line.
-    while frame is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<frozen ")):
-        frame = frame.f_back  # type: ignore[assignment]
-    source = None if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    return Provenance(_layer.get(), source)
+    return file.startswith((_PACKAGE, "<frozen "))
+
+
+# A layer makes dozens of nodes for one line.
+@functools.lru_cache(maxsize=256)
+def _provenance(layer: str | None, file: str | None, line: int) -> Provenance:
+    return Provenance(layer, None if file is None else f"{file}:{line}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 
 from graphc.dtypes import TABLE
 from graphc.errors import DTypeError, ShapeError
+from graphc.records import record
 from graphc.symbolic import Dim, FloorDiv, Modulo, Polynomial, atoms, floordiv, is_nonnegative, product
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TensorType:
     """A fixed-rank shape of dims (ints or symbols) and a dtype name."""
 

@@ -13,6 +13,7 @@ import numpy as np
 from graphc.errors import OptionError, UsageError
 from graphc.keras import backend as K
 from graphc.keras.backend.sampling import Draw, draw_seed
+from graphc.keras.backend.variables import fixed_value
 from graphc.keras.utils.generic_utils import deserialize_keras_object, object_of, serialize_keras_object
 from graphc.keras.utils.location import located
 
@@ -39,28 +40,32 @@ class Initializer:
         return cls(**{name: value for name, value in config.items() if name != "dtype"})
 
 
-class Zeros(Initializer):
+class FixedInitializer(Initializer):
+    """Base of initializers that give a `value`, a number or an array of the weight's shape."""
+
+    value: Any
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
+        return K.constant(self.value, dtype, shape)
+
+
+class Zeros(FixedInitializer):
     """All zeros."""
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        return K.constant(0, dtype, shape)
+    value = 0
 
 
-class Ones(Initializer):
+class Ones(FixedInitializer):
     """All ones."""
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        return K.constant(1, dtype, shape)
+    value = 1
 
 
-class Constant(Initializer):
+class Constant(FixedInitializer):
     """All `value`, a number or an array of the weight's shape."""
 
     def __init__(self, value: Any = 0) -> None:
         self.value = value
-
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        return K.constant(self.value, dtype, shape)
 
     def get_config(self) -> dict[str, Any]:
         return {"value": self.value}
@@ -257,6 +262,9 @@ def first_value(initializer: Any, shape: tuple[int, ...]) -> Any:
     if isinstance(initializer, RandomInitializer) and type(initializer).__call__ is RandomInitializer.__call__:
         draw = initializer.draw(shape)
         return draw if draw.is_large else draw.array()
+    if isinstance(initializer, FixedInitializer) and type(initializer).__call__ is FixedInitializer.__call__:
+        # Without a constant in the graph.
+        return fixed_value(initializer.value, None, shape)
     return initializer(shape)
 
 

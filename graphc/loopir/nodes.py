@@ -1,4 +1,4 @@
-"""IR 2: how to compute. The whole grammar of the loop IR; frozen dataclasses, read with `match`.
+"""IR 2: how to compute. The whole grammar of the loop IR; records, read with `match`.
 
     Kernel    = LoopKernel | ContractKernel
     Statement = For | Let | Store | Fold
@@ -13,9 +13,9 @@ A buffer is flat; offsets count elements and are `Dim`s over size symbols (run-t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Union
 
+from graphc.records import record
 from graphc.symbolic import Atom, Dim, FloorDiv, Modulo, Symbol, Value
 
 # name -> number of arguments. Comparisons and logic give bool; `where` takes (bool, a, b); `cast` changes dtype.
@@ -41,7 +41,7 @@ COMBINERS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Const:
     """A literal; `value` is a bool, int or float that the dtype can hold."""
 
@@ -56,7 +56,7 @@ class Const:
         return hash((repr(self.value), self.dtype))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Index:
     """An integer expression of loop and size symbols, as a value."""
 
@@ -64,7 +64,7 @@ class Index:
     dtype: str = "int64"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Load:
     """The element of a buffer at an offset. Where `guard` is false nothing is read and the value is `other`."""
 
@@ -75,7 +75,7 @@ class Load:
     other: Const | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Local:
     """The value that a Let or a Fold of this name bound."""
 
@@ -83,7 +83,7 @@ class Local:
     dtype: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """A scalar primitive on expressions; `dtype` is the result's."""
 
@@ -95,7 +95,7 @@ class Call:
 Expr = Union[Const, Index, Load, Local, Call]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Let:
     """Bind a scalar to a name for the rest of the enclosing body."""
 
@@ -103,7 +103,7 @@ class Let:
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Store:
     """Write an element; with `accumulate`, add to it."""
 
@@ -113,7 +113,7 @@ class Store:
     accumulate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fold:
     """Bind `name` to the fold of `value` over nested loops (outermost first), with `body` run before each value.
 
@@ -129,7 +129,7 @@ class Fold:
     body: tuple[Let, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class For:
     """Run the body for symbol = 0 .. extent - 1.
 
@@ -147,7 +147,7 @@ class For:
 Statement = Union[For, Let, Store, Fold]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """A buffer of a kernel: its name inside the kernel, its dtype, whether the kernel writes it."""
 
@@ -156,7 +156,7 @@ class Parameter:
     writable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(uncompared=("label",))
 class LoopKernel:
     """Loops over buffers. Statements run in order.
 
@@ -167,10 +167,10 @@ class LoopKernel:
     parameters: tuple[Parameter, ...]
     sizes: tuple[Symbol, ...]
     body: tuple[Statement, ...]
-    label: str = field(default="", compare=False)
+    label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(uncompared=("label",))
 class ContractKernel:
     """result[batch, m, n] = sum over k of left[batch, m, k] * right[batch, k, n], then an epilogue an element.
 
@@ -193,7 +193,7 @@ class ContractKernel:
     right: Load
     dtype: str
     epilogue: tuple[Let | Store, ...]
-    label: str = field(default="", compare=False)
+    label: str = ""
     beside: tuple[Load, ...] = ()
 
     def number(self, buffer: str) -> int:

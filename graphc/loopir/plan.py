@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
 import numpy as np
 
 from graphc.loopir.nodes import Kernel
+from graphc.records import record
 from graphc.symbolic import Dim, Symbol
 
 Role = Literal["input", "output", "state", "temporary", "constant", "kept", "private"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Buffer:
     """A flat array of the program. `size` counts elements.
 
@@ -34,7 +34,7 @@ class Buffer:
     slot: Dim | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """The elements of a buffer from `offset` on; where `index` is 0, those of `initial` instead.
 
@@ -58,7 +58,7 @@ class Place:
         return (self.buffer,) if self.initial is None else (self.buffer, *self.initial.buffers)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Origin:
     """A graph node that a kernel computes: its op, its type as text, its layer, the user's line, its share of `work`.
 
@@ -78,7 +78,7 @@ class Origin:
         return f"{self.op}: {self.type}  {', '.join(filter(None, (layer, place)))}".rstrip()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Launch:
     """Run a kernel with buffers, or places in buffers, for its parameters, in order.
 
@@ -92,8 +92,8 @@ class Launch:
     work: Dim
     bytes: Dim
     barrier: bool = True
-    origin: tuple[Origin, ...] = field(default=())
-    unfused: tuple[str, ...] = field(default=())
+    origin: tuple[Origin, ...] = ()
+    unfused: tuple[str, ...] = ()
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -101,7 +101,7 @@ class Launch:
         return tuple(Place(a) if isinstance(a, str) else a for a in self.arguments)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Loop:
     """Run the steps for symbol = 0 .. extent - 1, one iteration after the other.
 
@@ -131,7 +131,7 @@ def launches_of(steps: tuple[Step, ...]) -> Iterator[Launch]:
                 yield from launches_of(step.steps)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Argument:
     """An input as the caller gives it: its buffer, its shape and dtype; for errors its name and `origin`, the
     user's line that made it."""
@@ -143,7 +143,7 @@ class Argument:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Result:
     """An output as the caller gets it. `buffer` has role output; two results may not share one."""
 
@@ -152,7 +152,7 @@ class Result:
     dtype: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Requirement:
     """Two dims that the arguments' sizes must make equal; `origin`, as text, says what assumes it, for the error."""
 
@@ -161,7 +161,7 @@ class Requirement:
     origin: object
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Interface:
     """What running a program takes besides its code.
 
@@ -177,7 +177,7 @@ class Interface:
     requirements: tuple[Requirement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Plan(Interface):
     """A whole program: its interface, and the `steps` that run in order.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from graphc.loopir.plan import Place
+from graphc.records import record
 from graphc.symbolic import Dim, Symbol
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Geometry:
     """How a function of the text is started.
 
@@ -26,7 +26,7 @@ class Geometry:
     shared: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StandingGrid:
     """How a function that does all iterations of a loop is started: all its blocks must run at the same time.
 
@@ -40,7 +40,7 @@ class StandingGrid:
     buffers: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Matrix:
     """A matrix of float32 in the buffer of a launch's parameter of this number: `offset` elements from its start.
 
@@ -53,7 +53,7 @@ class Matrix:
     is_transposed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LibraryProduct:
     """What may be done for a launch instead: result (rows, columns) = left @ right + bias.
 
@@ -76,7 +76,7 @@ class LibraryProduct:
     library: ClassVar[str] = "cublas"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Images:
     """Images of float32 in the buffer of a launch's parameter of this number; where it is None, in scratch memory.
 
@@ -89,7 +89,7 @@ class Images:
     strides: tuple[Dim, Dim, Dim, Dim]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LibraryConvolution:
     """What may be done for a launch instead: `prepare`, a convolution of images without padding, then `finish`.
 
@@ -110,7 +110,7 @@ class LibraryConvolution:
     library: ClassVar = "cudnn"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Started:
     """What is started for a launch: the functions of `geometries` in order, with its `places` and its `sizes`.
 
@@ -132,7 +132,7 @@ class Started:
         return (*self.geometries, *around)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repeated:
     """A loop of a plan: the steps for symbol = 0 .. extent - 1. `grid` is what may be started instead of them all."""
 
@@ -142,7 +142,7 @@ class Repeated:
     grid: StandingGrid | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Procedure:
     """What is started for a plan, in order, on a device that is given one launch after another.
 
@@ -182,7 +182,7 @@ def _started(steps: tuple[Started | Repeated, ...]) -> Iterator[Started]:
                 yield from _started(step.steps)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceProgram:
     """A plan for such a device: the text of its kernels, and what is started of it."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from graphc import passes, schedule
@@ -12,6 +11,7 @@ from graphc.graph import Graph, Node
 from graphc.guard import guarded_graph
 from graphc.loopir import Kernel, Plan
 from graphc.observe.programs import ROWS, sizes_of
+from graphc.records import replace
 from graphc.runtime import Executable, Profile, describe_layouts
 from graphc.viz import KernelTime, RewriteStep, Story
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import ml_dtypes
@@ -23,6 +22,7 @@ from graphc.graph import (
     substitute_dims,
 )
 from graphc.observe.programs import example_arrays, programs_of
+from graphc.records import record
 from graphc.runtime import Column, Executable, table_text
 
 Array = np.ndarray[Any, Any]
@@ -33,7 +33,7 @@ _ROWS = 3
 _TINY = 1e-30
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """How far a compiled value is from NumPy's.
 
@@ -49,7 +49,7 @@ class Difference:
     absolute: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verification:
     """The differences of a program: each node on NumPy's values of its inputs, and the results of the whole."""
 

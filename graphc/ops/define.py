@@ -82,7 +82,7 @@ def builder(build: Callable[P, Node]) -> Callable[P, Node]:
 def as_nodes(*values: Operand) -> tuple[Node, ...]:
     """Return the values as nodes; Python numbers are weak: they take the dtype of the first node or array."""
     like = next((as_node(v) for v in values if not isinstance(v, (bool, int, float))), None)
-    return tuple(as_node(v, like) for v in values)
+    return tuple([as_node(v, like) for v in values])
 
 
 def promoted(*values: Operand, accepts: Accepts = "any") -> tuple[Node, ...]:
@@ -92,19 +92,19 @@ def promoted(*values: Operand, accepts: Accepts = "any") -> tuple[Node, ...]:
     where integers are asked for and floats given.
     """
     nodes = as_nodes(*values)
-    dtype = acceptable(dtypes.promote(*(n.dtype for n in nodes)), accepts)
-    return tuple(ops.cast(n, dtype) for n in nodes)
+    dtype = acceptable(dtypes.promote(*[n.type.dtype for n in nodes]), accepts)
+    return tuple([n if n.type.dtype == dtype else ops.cast(n, dtype) for n in nodes])
 
 
 def acceptable(dtype: str, accepts: Accepts) -> str:
     """Return the dtype that operands of `dtype` are cast to before an op that accepts only such dtypes."""
     match accepts:
-        case "bool":
-            return "bool"
         case "number" if dtype == "bool":
             return "int32"
         case "float" if not dtypes.is_float(dtype):
             return "float32"
+        case "bool":
+            return "bool"
         case "integer" if dtypes.is_float(dtype):
             raise DTypeError(f"takes integers or booleans, not {dtype}")
     return dtype

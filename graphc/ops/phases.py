@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import product as every
 
 from graphc import ops, symbolic
@@ -25,6 +24,7 @@ from graphc.ops.axes import Shape
 from graphc.ops.interleave import turn_count
 from graphc.ops.spatial import Padding, kernel_sizes, pad_space
 from graphc.ops.windows import Ints, window_extent
+from graphc.records import record
 from graphc.symbolic import Dim
 
 # Columns that cost as much as one: a vector of most processors.
@@ -33,7 +33,7 @@ _LANES = 16
 _MOST_PHASES = 16
 
 
-@dataclass(frozen=True)
+@record
 class Phase:
     """The `count` elements of an axis with one remainder, and where they meet which elements of the kernel.
 
@@ -52,7 +52,7 @@ class Phase:
         return self.count + (len(self.taps) - 1) * self.gap
 
 
-@dataclass(frozen=True)
+@record
 class Axis:
     """An axis of the array: its size, how far its first element is from the first window's, and the options.
 

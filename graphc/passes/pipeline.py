@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,12 +12,13 @@ from graphc import config
 from graphc.errors import ConfigError, GraphcError
 from graphc.graph import Graph, format_graph, verify_graph
 from graphc.passes.recording import Rewrite, recording
+from graphc.records import record
 
 Pass: TypeAlias = Callable[[Graph], Graph]
 Watch: TypeAlias = Callable[[Pass, Graph, Graph, list[Rewrite]], None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PassRecord:
     """What one pass did: its time, the number of nodes before and after, whether anything changed."""
 
@@ -29,7 +29,7 @@ class PassRecord:
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PassReport:
     """The rewritten graph, and a record for each pass that ran."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 
 from graphc.graph import Node
+from graphc.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rewrite:
     """What became of a node. `algebra` is the rule that did it (`x * 1 -> x`); empty where a pass has no rules, or
     where only the inputs are others."""
@@ -34,7 +34,7 @@ def recording() -> Iterator[list[Rewrite]]:
         _log.reset(token)
 
 
-def record(algebra: str, before: Node, after: Node) -> None:
+def record_rewrite(algebra: str, before: Node, after: Node) -> None:
     """Add a rewrite to the log, where one is kept."""
     log = _log.get()
     if log is not None:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from graphc.errors import GraphError
 from graphc.graph import Graph, Node, inheriting, map_bodies, rebuild
-from graphc.passes.recording import record
+from graphc.passes.recording import record_rewrite
 
 Rule: TypeAlias = Callable[[Node], Node | None]
 
@@ -42,7 +42,7 @@ class Rules:
         for rule in rules:
             result = rule(n)
             if result is not None and result is not n and result.type == n.type:
-                record(" ".join((rule.__doc__ or "").split()), n, result)
+                record_rewrite(" ".join((rule.__doc__ or "").split()), n, result)
                 return result
         return None
 
@@ -97,11 +97,11 @@ def _visit(roots: tuple[Node, ...], match: Rule) -> dict[Node, Node]:
             with inheriting(rebuilt.provenance):
                 result = match(rebuilt)
         if rebuilt is not n:
-            record("", n, rebuilt)
+            record_rewrite("", n, rebuilt)
         if result is None:
             done[n] = done.setdefault(rebuilt, rebuilt)
         else:
-            record("", rebuilt, result)
+            record_rewrite("", rebuilt, result)
             becomes[n] = result
     return done
 

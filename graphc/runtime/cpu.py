@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import llvmlite
 
 from graphc import config
 from graphc.errors import CompileError
+from graphc.records import record
 from graphc.runtime import cache, symbols
 from graphc.runtime.elf import ElfImage
 from graphc.runtime.protocol import LoadedCode
@@ -24,7 +24,7 @@ from graphc.runtime.protocol import LoadedCode
 _CODE_LEVEL = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Host:
     """The processor this process runs on and what compiles for it: LLVM's names; cache sizes in bytes."""
 

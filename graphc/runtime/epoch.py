@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,14 @@ import numpy as np
 from graphc import dtypes
 from graphc.errors import ExecutionError, ShapeError
 from graphc.loopir import EPOCH_FIELDS, Interface, has_epoch
+from graphc.records import record
 from graphc.runtime.arguments import Array, bind_sizes, check_count, convert_array, describe
 from graphc.runtime.program import Program, aligned_bytes
 from graphc.runtime.symbols import threads
 from graphc.symbolic import Symbol, bare_symbol
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """Steps of an epoch, checked: the arrays as the program takes them, the rows and the sizes of the first step."""
 

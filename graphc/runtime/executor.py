@@ -6,13 +6,13 @@ import ctypes
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from graphc.errors import ExecutionError
 from graphc.loopir import Interface, Plan, Procedure
+from graphc.records import record
 from graphc.runtime.arguments import Array
 from graphc.runtime.epoch import default_gathered
 from graphc.runtime.peak import Peak
@@ -23,7 +23,7 @@ from graphc.runtime.report import REPORT_FORMS, CodeReport, StageRecord, describ
 _LEAST_RUNS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Translation:
     """What a program was compiled from: its plan, the text of its code; the graph after the passes, and what each
     stage took. `procedure` is what is started of the text on a device that is given one launch after another."""
@@ -58,7 +58,7 @@ class LoadedProgram(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Instruments:
     """What looking into a running program takes.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from graphc import symbolic
 from graphc.loopir import ContractKernel, For, Kernel, Launch, LoopKernel, Origin, Plan, accesses
+from graphc.records import record
 from graphc.symbolic import Dim, Symbol
 
 # Ops that move data into another order without computing.
 MOVING = ("transpose", "copy")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayoutReport:
     """One array that a launch makes or reads: its layout and the reason for it.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from graphc import __version__
 from graphc.loopir import Interface, Procedure
+from graphc.records import record
 from graphc.runtime import cache
 from graphc.runtime.cpu import cpu
 from graphc.runtime.cuda import CudaProgram, EpochRunner
@@ -76,7 +76,7 @@ def load_program(
     return Executable(program, run, translate, device, found.report(start), single, checked, built)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Found:
     """A program as it is loaded: its interface, its code, what is started of it on an accelerator."""
 

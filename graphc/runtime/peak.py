@@ -8,11 +8,11 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from graphc.records import as_dict, record
 from graphc.runtime import cache
 from graphc.runtime.cpu import cpu
 from graphc.runtime.symbols import threads
@@ -26,7 +26,7 @@ _FLOAT_BYTES = 4
 _OPERATIONS_PER_LANE = 24
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Peak:
     """What all threads do together: float32 operations a nanosecond (GFLOP/s), and bytes a nanosecond (GB/s).
 
@@ -61,7 +61,7 @@ def measure_peak(text: str, operations_of_turn: int) -> Peak:
         found = json.loads(known)
         return Peak(count, found["gflops"], tuple((size, speed) for size, speed in found["bandwidths"]))
     peak = _measure(text, operations_of_turn, count)
-    cache.store_entry(key, json.dumps(asdict(peak)).encode())
+    cache.store_entry(key, json.dumps(as_dict(peak)).encode())
     return peak
 
 

@@ -6,10 +6,10 @@ import ctypes
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from graphc import symbolic
 from graphc.loopir import PROFILE_FIELDS, ContractKernel, Launch, Origin, Plan
+from graphc.records import record
 from graphc.runtime.peak import Peak
 from graphc.runtime.protocol import LoadedCode
 from graphc.runtime.table import Column, table_text
@@ -18,7 +18,7 @@ _SHOWN = 20
 _TIME = (Column("us", right=True), Column("% time", right=True))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KernelProfile:
     """One launch of a plan: what it did in one run of the program, on average; in a loop it may be many launches.
 
@@ -49,7 +49,7 @@ class KernelProfile:
         return self.bytes / self.nanoseconds if self.nanoseconds else 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Profile:
     """The profile of a program over `runs` runs. Prints as text; `json()` and `by_layer()`, `by_line()` for tools."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from graphc.records import record
 from graphc.runtime.arguments import Array
 
 
@@ -69,7 +69,7 @@ class Memory(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Operand:
     """A matrix of float32 in an accelerator's memory: its lines `stride` elements apart, or columns if transposed."""
 
@@ -78,7 +78,7 @@ class Operand:
     is_transposed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Product:
     """result (rows, columns) = left (rows, depth) @ right + bias, where there is one: an element for each column."""
 
@@ -99,7 +99,7 @@ class Product:
         return f"product {shape}, {self.precision}{' with bias' * (self.bias is not None)}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pictures:
     """Images of float32 in an accelerator's memory, (number, channels, rows, columns); strides count elements."""
 
@@ -108,7 +108,7 @@ class Pictures:
     strides: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Convolution:
     """Sums over windows of `image`, without padding.
 
@@ -132,7 +132,7 @@ class Convolution:
         return f"convolution {self.kind} {', '.join(operands)}, {windows}, {self.precision}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice:
     """Which way to do a launch's work was taken, and the seconds that each took where it was measured."""
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphc import dtypes
 from graphc.loopir import Argument, Buffer, Interface, Procedure, Requirement, Result
+from graphc.records import record
 from graphc.runtime.records import decode_dim, decode_record, encode_dim, encode_record
 from graphc.symbolic import Dim, Symbol
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Identity:
     """A program as the cache knows it, and what its numbers stand for in this process.
 

@@ -6,7 +6,6 @@ Run-time sizes are numbers in it, which each process gives its own meaning.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 from graphc import symbolic
@@ -22,6 +21,7 @@ from graphc.loopir import (
     StandingGrid,
     Started,
 )
+from graphc.records import as_dict
 from graphc.symbolic import Dim, FloorDiv, Modulo, Polynomial, Symbol
 
 _RECORDS: dict[str, Any] = {
@@ -48,7 +48,7 @@ def encode_record(value: Any, sizes: dict[Symbol, int]) -> Any:
             return {"size": sizes[value]}
         case Repeated(symbol):
             sizes[symbol] = len(sizes)
-    return {"is": type(value).__name__, "of": [encode_record(getattr(value, f.name), sizes) for f in fields(value)]}
+    return {"is": type(value).__name__, "of": [encode_record(v, sizes) for v in as_dict(value).values()]}
 
 
 def decode_record(value: Any, sizes: list[Symbol]) -> Any:

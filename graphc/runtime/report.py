@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from graphc.loopir import ContractKernel, Plan, count_operations
+from graphc.records import as_dict, record
 from graphc.runtime.layouts import LayoutReport, describe_layouts
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CodeReport:
     """How a program's code was had: from the cache or compiled, in milliseconds; the bytes of its object code."""
 
@@ -36,7 +36,7 @@ class StageRecord(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stage:
     """A stage of a compilation and its time."""
 
@@ -44,7 +44,7 @@ class Stage:
     milliseconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KernelReport:
     """One launch: `operations` (floating-point) and `bytes` are text, dims over the run-time sizes."""
 
@@ -59,7 +59,7 @@ class KernelReport:
     unfused: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProgramReport:
     """A program.
 
@@ -144,7 +144,7 @@ def _layout_text(report: ProgramReport) -> str:
 
 def report_json(report: ProgramReport) -> str:
     """Return the report as JSON."""
-    return json.dumps(asdict(report), indent=1)
+    return json.dumps(report, default=as_dict, indent=1)
 
 
 def report_rich(report: ProgramReport) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from graphc.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """A column's title, the width beyond which its texts are cut (0: never), and whether they stand at the right."""
 

@@ -15,10 +15,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from graphc.dtypes import itemsize
 from graphc.loopir import Buffer, Launch, Loop, LoopKernel, Step, accesses, launches_of
+from graphc.records import record, replace
 from graphc.schedule.strips import Planes, Rows, cut_kernel, keeps_rows, row_loops, written_planes
 from graphc.symbolic import Dim, Symbol, add, divide_exactly, evaluate, floordiv, multiply, symbols
 
@@ -31,7 +31,7 @@ MOST_READ_AGAIN = 8
 LEAST_STRIPS = 14
 
 
-@dataclass(frozen=True)
+@record
 class _Link:
     """A launch of a chain: its rows, and the buffer in which it finds those of the one before."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from graphc.graph import Node
 from graphc.loopir import Call, ContractKernel, Expr, Let, Load, Local, Store, sum_name
+from graphc.records import record
 from graphc.schedule.elements import Elements, as_symbol, loop_symbols
 from graphc.schedule.group import Group
 from graphc.schedule.rewrite import Loops, Rewriter, collapse, dims_of
@@ -18,7 +18,7 @@ KERNEL_DTYPES = ("float32", "float64")
 MOST_SUMS = 4
 
 
-@dataclass(frozen=True)
+@record
 class Contraction:
     """The elements whose products are summed, the loops of the sum, and the loops over the result.
 

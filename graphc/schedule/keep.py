@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 
 from graphc.loopir import Buffer, Launch, Step, launches_of
+from graphc.records import replace
 
 
 def keep_prepared(

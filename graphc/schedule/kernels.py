@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from graphc.graph import Node
 from graphc.loopir import (
@@ -19,6 +18,7 @@ from graphc.loopir import (
     Statement,
     Store,
 )
+from graphc.records import record, replace
 from graphc.schedule.contract import KERNEL_DTYPES, contraction_kernel, describe_contraction, total
 from graphc.schedule.elements import Elements, as_symbol, buffer_name, linear, loads, loop_symbols, spread, squeezed
 from graphc.schedule.group import Group, folded_dims, is_part_by_part, label
@@ -27,7 +27,7 @@ from graphc.schedule.unroll import unrolled_loops
 from graphc.symbolic import Dim, Value, atoms, substitute, symbols
 
 
-@dataclass(frozen=True)
+@record
 class BuiltKernel:
     """A kernel and the buffers for its parameters, in order."""
 
@@ -35,7 +35,7 @@ class BuiltKernel:
     arguments: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Places:
     """Where values are: `read[name]` is the buffer an anchored node or source is read from, `written[n]` the
     buffers its kernel stores it to (none: it lives in registers only), `dtype` every buffer's dtype."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from graphc import dtypes
 from graphc.loopir import Buffer, Launch, Loop, Step
+from graphc.records import record, replace
 from graphc.symbolic import Dim, Polynomial, add, ceildiv, multiply
 
 ALIGNMENT = 64
@@ -88,7 +88,7 @@ def plan_memory(temporaries: Sequence[Buffer], lifetimes: dict[str, tuple[int, i
     return offsets, total
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Request:
     """A temporary: its size in units, and the phases from the first to the last in which it is used."""
 

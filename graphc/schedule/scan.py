@@ -10,10 +10,11 @@ own, whose inputs and outputs are places in buffers of the program around it. Of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from graphc.graph import Graph, Node
 from graphc.loopir import Load, Place, Store
+from graphc.records import replace
 from graphc.schedule.anchor import choose_anchors, contiguous_part
 from graphc.schedule.columns import split_columns
 from graphc.schedule.elements import Elements, as_symbol, buffer_name, loop_symbols

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from graphc.graph import PLACEHOLDER, STATE, Graph, Node, aligned_copy
 from graphc.loopir import Buffer, Load, Place
+from graphc.records import record
 from graphc.schedule.contract import describe_contraction
 from graphc.schedule.elements import Elements, buffer_name, scalar_constant
 from graphc.schedule.fuse import Fusion, operand_sources
@@ -15,7 +16,7 @@ from graphc.schedule.results import copy_of
 from graphc.symbolic import Dim
 
 
-@dataclass(frozen=True)
+@record
 class View:
     """A part of a buffer that kernels know as if it were a buffer: where it is, its size in elements, its dtype."""
 

@@ -8,9 +8,9 @@ The kernel takes the number of the strip as a size: in all other buffers row i i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from graphc.loopir import ContractKernel, Expr, For, Kernel, Load, LoopKernel, Statement, Store, accesses
+from graphc.records import record, replace
 from graphc.schedule.rewrite import Rewriter
 from graphc.symbolic import (
     Dim,
@@ -31,7 +31,7 @@ from graphc.symbolic import (
 _GAP = 16
 
 
-@dataclass(frozen=True)
+@record
 class Rows:
     """The `count` rows that a kernel computes independently: a loop over `symbol` with `each` iterations a row."""
 
@@ -40,7 +40,7 @@ class Rows:
     each: int
 
 
-@dataclass(frozen=True)
+@record
 class Planes:
     """How a buffer lies: in `number` planes of all `count` rows, `distance` elements from row to row."""
 

@@ -8,17 +8,17 @@ iteration.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from itertools import product as every
 
 from graphc.loopir import Fold, For, Let, Statement, Store
+from graphc.records import record, replace
 from graphc.schedule.elements import as_symbol
 from graphc.schedule.group import Group
 from graphc.schedule.rewrite import Loops, Rewriter, share_first
 from graphc.symbolic import Dim, Symbol, ceildiv, floordiv, substitute, symbol
 
 
-@dataclass(frozen=True)
+@record
 class _Axis:
     """An axis of the domain in blocks: how many, which one an iteration is in, how many elements a block and the last
     one have. `is_loop` tells whether the axis has a loop of its own."""

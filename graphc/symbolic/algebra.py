@@ -14,31 +14,37 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Union
 
+from graphc.records import record
 
-@dataclass(frozen=True, slots=True)
+
 class Symbol:
     """A named integer; `extent` is set for loop variables, which run over `[0, extent)`."""
 
-    name: str
-    extent: Dim | None = None
-    # Symbols are looked up more than anything else while a program is compiled.
-    _hash: int = field(init=False, repr=False, compare=False)
+    __slots__ = ("_hash", "extent", "name")
+    __match_args__ = ("name", "extent")
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.name, self.extent)))
+    def __init__(self, name: str, extent: Dim | None = None) -> None:
+        self.name, self.extent = name, extent
+        # Symbols are looked up more than anything else while a program is compiled.
+        self._hash = hash((name, extent))
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Symbol) and self.name == other.name and self.extent == other.extent)
+
+    def __repr__(self) -> str:
+        return f"Symbol(name={self.name!r}, extent={self.extent!r})"
 
     def __str__(self) -> str:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FloorDiv:
     """`numerator // divisor`, not further reducible."""
 
@@ -49,7 +55,7 @@ class FloorDiv:
         return f"({_operand(self.numerator)} // {_operand(self.divisor)})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Modulo:
     """`numerator % divisor`, not further reducible."""
 
@@ -60,7 +66,7 @@ class Modulo:
         return f"({_operand(self.numerator)} % {_operand(self.divisor)})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Value:
     """An integer that the program computes; `payload` is a hashable loop-IR expression."""
 

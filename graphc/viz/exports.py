@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
+from graphc.records import as_dict
 from graphc.viz.shapes import Arrow, Box
 
 _MERMAID_FORMS = {"box": ('["', '"]'), "round": ('(["', '"])'), "plain": ('["', '"]')}
@@ -31,7 +31,7 @@ def to_json_text(title: str, boxes: Sequence[Box], arrows: Sequence[Arrow], dire
     """Return the picture as JSON: title, direction, boxes and arrows with all their fields."""
     whole = {
         "title": title, "direction": direction,
-        "boxes": [asdict(b) for b in boxes], "arrows": [asdict(a) for a in arrows],
+        "boxes": [as_dict(b) for b in boxes], "arrows": [as_dict(a) for a in arrows],
     }  # fmt: skip
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from graphc.records import record
 from graphc.viz.positions import place_along
 
 # Sweeps over a drawing; fewer over a large one, in which they take long and few crossings can be told apart anyhow.
@@ -19,7 +19,7 @@ _BEND_WIDTH = 6.0
 Edge = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layout:
     """Centres of the vertices, and for each edge the points it passes (its ends' centres included).
 

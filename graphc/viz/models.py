@@ -7,9 +7,9 @@ A model has `layers` and `name`; a layer has `name` and `_inbound_nodes`, whose 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
+from graphc.records import replace
 from graphc.viz.picture import Direction, Picture
 from graphc.viz.shapes import Arrow, Box
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Literal
 
 from graphc.errors import GraphcError
+from graphc.records import record
 from graphc.viz.dot import to_dot_text
 from graphc.viz.exports import to_graphml_text, to_json_text, to_mermaid_text
 from graphc.viz.png import to_png_bytes
@@ -24,7 +24,7 @@ ENDINGS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Picture:
     """Boxes joined by arrows, with a title. `direction` is TB (top to bottom) or LR (left to right)."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from graphc.records import record
 
 Form = Literal["box", "round", "plain"]
 
@@ -12,7 +13,7 @@ PALETTE = ("#cfe2f3", "#fce5cd", "#d9ead3", "#ead1dc", "#fff2cc", "#d9d2e9", "#d
 NEUTRAL = "#f3f3f3"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Box:
     """One vertex: a title and lines of detail under it.
 
@@ -30,7 +31,7 @@ class Box:
     thick: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arrow:
     """From box `source` to box `target`, by key; `dashed` marks the new value of a state."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import platform
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from graphc.codegen import Target, describe_target
 from graphc.codegen.llvm.loops import emit_loop_kernel
 from graphc.loopir import LoopKernel
+from graphc.records import replace
 from graphc.runtime import cpu
 from graphc.symbolic import Symbol
 

@@ -7,7 +7,6 @@ import multiprocessing
 import random
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import ml_dtypes
@@ -24,6 +23,7 @@ from graphc.codegen.llvm.contraction.blocking import (
 from graphc.codegen.llvm.contraction.kernel import contract_scratch_bytes, emit_contract_kernel
 from graphc.errors import CompileError
 from graphc.loopir import Call, Const, ContractKernel, Expr, Let, Load, Local, Parameter, Store, evaluate_kernel
+from graphc.records import record, replace
 from graphc.symbolic import Dim, Symbol
 from tests.codegen.contraction import Compiled, at_the_end_of_memory
 from tests.codegen.native import host_target, narrow_target
@@ -33,7 +33,7 @@ TARGETS = {"host": host_target(), "narrow": narrow_target()}
 ROWS, COLUMNS, DEPTH = (symbolic.symbol(name) for name in ("rows", "columns", "depth"))
 
 
-@dataclass(frozen=True)
+@record
 class Case:
     """A product of (batch, rows, depth) and (batch, depth, columns); `run_time` names the extents that are sizes."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from graphc.loopir import (
     sum_name,
     verify_kernel,
 )
+from graphc.records import replace
 from graphc.symbolic import Dim, Symbol
 from tests.codegen.contraction import Compiled, at_the_end_of_memory
 from tests.codegen.native import host_target, narrow_target

@@ -7,7 +7,6 @@ import multiprocessing
 import random
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from graphc.codegen.llvm.contraction.kernel import emit_contract_kernel
 from graphc.codegen.llvm.contraction.problem import Problem, describe_problem
 from graphc.graph import Graph, evaluate
 from graphc.loopir import Call, Const, ContractKernel, Expr, Let, Load, Local, Parameter, Store, evaluate_kernel
+from graphc.records import record, replace
 from graphc.symbolic import Dim, Symbol
 from tests.codegen.contraction import Compiled, at_the_end_of_memory
 from tests.codegen.native import host_target, narrow_target
@@ -32,7 +32,7 @@ WIDE = Target("", "", 16, 32, fma=True, half=True, l2=1024 * 1024)
 IMAGES, WIDTH = symbolic.symbol("images"), symbolic.symbol("width")
 
 
-@dataclass(frozen=True)
+@record
 class Case:
     """A convolution of padded images with kernels of `high x wide`: y[n, oy, ox, co] = sum of x[...] * w[...].
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,7 @@ from graphc.codegen import Target, emit_plan
 from graphc.errors import CompileError
 from graphc.graph import State
 from graphc.loopir import Argument, Buffer, Plan
+from graphc.records import replace
 from graphc.symbolic import symbol
 from tests.runtime.programs import counter, relu_twice, training_step
 

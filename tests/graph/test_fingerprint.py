@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import graphc
 from graphc import ops
 from graphc.compile import build_graph
 from graphc.graph import REGISTRY, Graph, Node, State, apply, constant, fingerprint
+from graphc.records import replace
 
 
 def _graph(

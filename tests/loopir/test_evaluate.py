@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -33,6 +32,7 @@ from graphc.loopir import (
     evaluate_plan,
 )
 from graphc.loopir.scalar import MEANING, philox
+from graphc.records import replace
 from tests.loopir.programs import BATCH, batch, call, contract_kernel, fold_kernel, loop, relu_plan
 
 
@@ -295,12 +295,10 @@ def test_plans_that_reach_outside_their_memory_do_not_run() -> None:
     plan = relu_plan()
     launch = Launch(plan.launches[0].kernel, (Place("a", batch * 7), Place("b"), Place("out")), batch, batch)
     with pytest.raises(ExecutionError, match="a has 10 elements; a place starts at 14"):
-        evaluate_plan(dataclasses.replace(plan, steps=(launch,)), [random(2, 5), random(5)])
+        evaluate_plan(replace(plan, steps=(launch,)), [random(2, 5), random(5)])
     temporary = Buffer("kept", "float32", batch * 3, "temporary", slot=8)
     with pytest.raises(ExecutionError, match="kept ends at byte 32 of an arena of 24 bytes"):
-        evaluate_plan(
-            dataclasses.replace(plan, buffers=(*plan.buffers, temporary), arena=24), [random(2, 5), random(5)]
-        )
+        evaluate_plan(replace(plan, buffers=(*plan.buffers, temporary), arena=24), [random(2, 5), random(5)])
 
 
 def test_an_extent_that_differs_from_lane_to_lane_is_refused() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -24,6 +22,7 @@ from graphc.loopir import (
     independent_rows,
     row_distances,
 )
+from graphc.records import replace
 from graphc.symbolic import Dim, Symbol
 from tests.loopir.programs import BATCH, batch, contract_kernel, elementwise_kernel, fold_kernel, loop
 

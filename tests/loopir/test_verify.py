@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -31,6 +29,7 @@ from graphc.loopir import (
     verify_kernel,
     verify_plan,
 )
+from graphc.records import replace
 from graphc.symbolic import Symbol
 from tests.loopir.programs import batch, call, contract_kernel, elementwise_kernel, fold_kernel, loop, relu_plan
 

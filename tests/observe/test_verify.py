@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -16,6 +14,7 @@ from graphc.keras.layers import Conv2D, Dense, Flatten
 from graphc.keras.models import Sequential
 from graphc.observe import probe, verify
 from graphc.observe.verify import Verification
+from graphc.records import replace
 
 
 def network() -> Sequential:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 
 from graphc.errors import DTypeError, ExecutionError, ShapeError
 from graphc.graph import State
+from graphc.records import replace
 from graphc.runtime import Executable, set_threads
 from tests.runtime.programs import FEATURES, compiled, relu_twice, training_step
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from graphc.errors import CompileError
 from graphc.graph import Graph, Node, State, evaluate
 from graphc.loopir import ContractKernel, Launch, Loop, Plan, evaluate_plan, format_plan, verify_plan
 from graphc.passes import run_pipeline
+from graphc.records import replace
 from graphc.runtime.symbols import set_threads, threads
 from graphc.schedule import bands, lower_graph
 from tests.schedule.test_lower import normal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import graphc
 from graphc.graph import Graph
 from graphc.loopir import Loop
+from graphc.records import replace
 from graphc.symbolic import Symbol
 from graphc.viz import RewriteStep, Story
 from graphc.viz.explorer.data import StoryData
@@ -40,8 +40,8 @@ def test_no_part_is_long_and_together_they_are_the_data() -> None:
 )
 def test_loops_are_named_by_what_they_are(apart: bool, name: str) -> None:
     plan = relu_plan()
-    launch = dataclasses.replace(plan.launches[0], origin=())
-    looped = dataclasses.replace(plan, steps=(Loop(Symbol("t"), batch * 7, (launch,), apart=apart),))
+    launch = replace(plan.launches[0], origin=())
+    looped = replace(plan, steps=(Loop(Symbol("t"), batch * 7, (launch,), apart=apart),))
     x = graphc.placeholder((5,), name="x")
     steps = (RewriteStep("as built", "", Graph((x,), (x * 2.0,))),)
     story = Story("net", steps, looped, ((),), {}, "", {BATCH: 3}, layouts=(("a: in steps of 5 elements",),))

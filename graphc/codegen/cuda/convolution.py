@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from graphc.codegen.cuda.split import SCRATCH
@@ -28,6 +27,7 @@ from graphc.codegen.cuda.sums import (
     store_for_sums,
 )
 from graphc.loopir import ContractKernel, For, Images, LibraryConvolution, Load, LoopKernel, Parameter, Statement, Store
+from graphc.records import record
 from graphc.symbolic import Dim, Symbol, of_atom
 
 Loop = tuple[Symbol, Dim]
@@ -51,7 +51,7 @@ def describe_convolution(kernel: ContractKernel, precision: str) -> LibraryWay |
     return None if weights is None else _weights(kernel, weights, precision)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Axis:
     """How windows go along an axis: they are `size` elements, `dilation` apart, `stride` from each other; `step` is
     the distance of elements in memory. `symbol` is the loop over a window's, where it has one of its own."""
@@ -72,7 +72,7 @@ class _Axis:
         return 0 if self.symbol is None else of_atom(self.symbol)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Windows:
     """The left operand as images, read through windows at `positions` (n, y, x) or (n, x)."""
 

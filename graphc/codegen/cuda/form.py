@@ -9,10 +9,10 @@ serial   one thread does everything
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from graphc.loopir import Expr, Fold, For, Let, Load, Local, LoopKernel, Statement, Store, expressions
+from graphc.records import record
 from graphc.symbolic import Dim, Polynomial, Symbol, Value, add, affine, atoms, multiply, product, symbols
 
 Loop = tuple[Symbol, Dim]
@@ -21,7 +21,7 @@ Loop = tuple[Symbol, Dim]
 SHORT_FOLD = 64
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Form:
     """`loops` are shared among threads, `walked` are run in order by each; `body` is inside all of them."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.codegen.cuda.form import Form, Loop, loads_of, stores_of
 from graphc.loopir import Let, Load, Store
+from graphc.records import record
 from graphc.symbolic import Dim, affine, divide_exactly
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FourWide:
     """The loads and stores of the body that may be done for four iterations of the last loop together.
 

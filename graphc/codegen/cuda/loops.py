@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 from graphc.codegen.cuda.expression import CudaExpressions, CudaWriter
 from graphc.codegen.cuda.form import Form, choose_form, is_independent, loads_of, peel, stores_of
@@ -18,6 +17,7 @@ from graphc.codegen.cuda.math import STORAGE
 from graphc.codegen.cuda.nest import Folding, bind_number, nested, statements
 from graphc.codegen.cuda.split import SCRATCH
 from graphc.loopir import Fold, For, Geometry, Let, Load, Local, LoopKernel, Statement, Store
+from graphc.records import record
 from graphc.symbolic import Dim, Symbol, Value, affine, atoms, ceildiv, floordiv, of_atom, product, value
 
 THREADS = 256
@@ -186,7 +186,7 @@ class _LoopWriter:
         return Geometry(self._name, ceildiv(items, threads), threads)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Sharing:
     """A block has some items, each of which `lanes` threads share; neighbouring threads share one, or have one each."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from graphc.loopir import (
     Step,
     has_epoch,
 )
+from graphc.records import record, replace
 
 # What tells functions of equal text from each other.
 _NAMES = re.compile(r"\bkernel_\d+")
@@ -87,7 +87,7 @@ def emit_cuda(plan: Plan, precision: str = "float32", libraries: Mapping[str, st
     return DeviceProgram("\n".join(writer.texts), Procedure(steps, plan.prepared))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Written:
     """A kernel's text, and how to start its functions one after the other."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.codegen.cuda.form import loads_of
 from graphc.loopir import (
     ContractKernel,
@@ -19,10 +17,11 @@ from graphc.loopir import (
     Statement,
     Store,
 )
+from graphc.records import record
 from graphc.symbolic import Dim, Symbol, Value, affine, atoms, symbols
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LibraryWay:
     """A library's call that does a contraction's sums, and the kernels of ours before and after it.
 
@@ -35,7 +34,7 @@ class LibraryWay:
     scratch: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """An offset as a sum: a multiple of each of some symbols, and the rest."""
 

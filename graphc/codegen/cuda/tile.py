@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.loopir import ContractKernel
+from graphc.records import record
 from graphc.symbolic import bare_symbol
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tile:
     """`rows` x `columns` of the result a block, `high` x `wide` of them a thread; `deep` steps of the sum a slab."""
 

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Union
 
+from graphc.records import record
+
 Operand = Union[str, int]
 Section = list[Union[str, "Section"]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FunctionText:
     """A function's definition, and the `declare` lines that it needs."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Union
 
 from graphc.loopir import ContractKernel, For, Kernel, Launch, Loop, Step
+from graphc.records import record
 from graphc.symbolic import Dim, add, multiply
 
 # Estimated picoseconds of a launch's unit of work and of one byte moved, by one thread with its data in the L2 cache.
 _UNIT, _BYTE = 12, 5
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedLaunch:
     """A launch, the name of its kernel's function, and its estimated cost in picoseconds on one thread."""
 
@@ -23,7 +23,7 @@ class PlannedLaunch:
     parallel: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedLoop:
     """A loop, what is in it, and its estimated cost in picoseconds on one thread."""
 

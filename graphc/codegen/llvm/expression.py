@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -24,6 +24,7 @@ from graphc.codegen.llvm.memory import Access, Memory
 from graphc.codegen.llvm.vector import Arithmetic, Vector, literal, spelled
 from graphc.codegen.target import Target
 from graphc.loopir import Call, Const, Expr, Index, Load, Local, Parameter, Store
+from graphc.records import record, replace
 from graphc.symbolic import Atom, Dim, FloorDiv, Modulo, Polynomial, Symbol, Value, is_nonnegative
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ class _Scope:
     bound: list[Dependency] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Lanes:
     """The symbol that runs over lanes: copy c stands for iterations base + c * lanes + lane."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Union
 
 from graphc.codegen.llvm.convert import COMPUTE
 from graphc.codegen.llvm.vector import ELEMENTS
 from graphc.loopir import Call, Const, Expr, Index, Load, Local
+from graphc.records import record
 from graphc.symbolic import Atom, Dim, FloorDiv, Modulo, Polynomial, Symbol, Value
 
 # What a value can depend on: a loop or size symbol, or the name of a Let or Fold.
@@ -25,7 +25,7 @@ _COSTS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Fact:
     """An expression: its number, its children, what it depends on, which writable buffers it reads.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from itertools import product as every
 
 from graphc import dtypes
@@ -15,6 +14,7 @@ from graphc.codegen.llvm.math.functions import identity, larger, smaller
 from graphc.codegen.llvm.vector import Vector
 from graphc.codegen.target import Target
 from graphc.loopir import COMBINERS, Call, Expr, Fold, at_places
+from graphc.records import record, replace
 from graphc.symbolic import Dim, Polynomial, Symbol, add, multiply
 
 # A fold whose static extents multiply to at most this is written out, without loops.
@@ -26,7 +26,7 @@ _UNSET = (1 << 63) - 1
 _Loops = Sequence[tuple[Symbol, Dim]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Accumulator:
     """A folded value, and its position where the fold asks for one."""
 

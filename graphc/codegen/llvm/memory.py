@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from graphc.codegen.llvm.vector import ELEMENTS, Arithmetic, Vector, spelled
+from graphc.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Access:
     """Where the lanes of a value are in memory.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import lcm
 
 from graphc.codegen.llvm.builder import FunctionBuilder, Operand
@@ -19,13 +18,14 @@ from graphc.codegen.llvm.flush import flushing
 from graphc.codegen.llvm.sizes import emit_dim, load_sizes
 from graphc.codegen.target import Target
 from graphc.loopir import ContractKernel, Loop, Place, Plan, count_operations, row_distances
+from graphc.records import record
 from graphc.symbolic import Symbol
 
 # Below this estimate (picoseconds) a launch runs on one thread: a barrier takes a quarter of a microsecond.
 PARALLEL_LAUNCH = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Since:
     """What happened since the last barrier, as i1 operands, so that steps of known size decide when they are emitted.
 
@@ -38,7 +38,7 @@ class _Since:
     owed: str = "false"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Rows:
     """The rows of a size that a thread runs on its own: the first, and how many."""
 

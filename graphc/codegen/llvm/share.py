@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.codegen.llvm.builder import FunctionBuilder, Operand
+from graphc.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Share:
     """One of `threads` threads, `thread`, of the function that is being built."""
 

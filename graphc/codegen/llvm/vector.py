@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
 from typing import Union
 
 from graphc.codegen.llvm.builder import FunctionBuilder
 from graphc.codegen.target import Target
+from graphc.records import record
 
 Number = Union[bool, int, float]
 
@@ -52,7 +52,7 @@ def spelled(element: str, lanes: int) -> str:
     return element if lanes == 1 else f"<{lanes} x {element}>"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arithmetic:
     """Where vectors emit to: a function that is being built, for a target."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from graphc.keras.datasets.files import DataFileError
 from graphc.keras.utils.files import DownloadError, cache_folder, get_file
 from graphc.keras.utils.location import located
+from graphc.records import record
 
 _CACHE_SUBDIR = "models"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PretrainedFile:
     """A file on the network: its name in Keras's cache, its address, and its md5 where that is known."""
 
@@ -21,7 +21,7 @@ class PretrainedFile:
     file_hash: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PretrainedWeights:
     """The weights of a whole network, and of one without its top."""
 

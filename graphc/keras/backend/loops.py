@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import graphc
@@ -12,6 +11,7 @@ from graphc.errors import ShapeError
 from graphc.graph import Node
 from graphc.keras.backend.tensor import Tensor, as_node
 from graphc.keras.utils.location import located
+from graphc.records import record
 
 # (input of a step, states and constants) -> (output, new states)
 StepFunction = Callable[[Any, Any], tuple[Any, Any]]
@@ -62,7 +62,7 @@ def rnn(
     return Tensor(last), Tensor(outputs), [Tensor(s) for s in states]
 
 
-@dataclass(frozen=True)
+@record
 class _Sequence:
     steps: Node
     masks: Node | None

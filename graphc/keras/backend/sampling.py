@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from graphc.graph import FirstValue
 from graphc.keras.backend.common import floatx
 from graphc.keras.backend.sampling_programs import COUNTERS_OF_GROUP, CUT, Distribution, sampling_program
 from graphc.ops import philox
+from graphc.records import record
 
 Array = np.ndarray[Any, Any]
 # Numbers from which on a compiled program draws them, ten times as fast as NumPy.
@@ -48,7 +48,7 @@ def sample_truncated_normal(shape: Sequence[int], mean: float, stddev: float, dt
     return Draw("truncated", tuple(shape), stddev, mean, seed).array(dtype)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Draw(FirstValue):
     """Numbers of a distribution, times `scale`, plus `shift`."""
 

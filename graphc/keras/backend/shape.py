@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,8 +22,11 @@ class SymbolicShape(Tensor):
     """The shape of a tensor as an int32 tensor whose elements can be used as sizes again."""
 
     def __init__(self, dims: tuple[Dim, ...]) -> None:
-        super().__init__(ops.stack([_size_node(d) for d in dims], 0) if dims else as_node([]))
         self.dims = dims
+
+    @functools.cached_property
+    def node(self) -> Node:  # type: ignore[override]  # most shapes are only taken apart
+        return ops.stack([_size_node(d) for d in self.dims], 0) if self.dims else as_node([])
 
     def __getitem__(self, key: Any) -> Tensor:
         if isinstance(key, builtins.slice):
@@ -37,8 +41,11 @@ class Size(Tensor):
     """One size of a shape, as an int32 scalar; sums and products of sizes are sizes."""
 
     def __init__(self, dim: Dim) -> None:
-        super().__init__(_size_node(dim))
         self.dim = dim
+
+    @functools.cached_property
+    def node(self) -> Node:  # type: ignore[override]  # as seldom
+        return _size_node(self.dim)
 
     def __add__(self, other: Any) -> Tensor:
         dim = _dim_of(other)

@@ -49,11 +49,13 @@ class Tensor:
     _keras_history: Any
     is_sparse = False  # set where Keras's TensorFlow backend would hold a sparse tensor; values are dense all the same
 
+    _name: str | None = None
+    _shape: tuple[int | None, ...] | None = None
+    _phase: bool | None = None
+
     def __init__(self, node: Node, name: str | None = None) -> None:
         self.node = node
         self._name = name
-        self._shape: tuple[int | None, ...] | None = None
-        self._phase: bool | None = None
 
     @property
     def name(self) -> str:

@@ -44,10 +44,15 @@ def constant(
     value: Any, dtype: str | None = None, shape: Sequence[int] | None = None, name: str | None = None
 ) -> Tensor:
     """Return a constant tensor of `value`, repeated or reshaped to `shape` where that is given."""
+    return Tensor(graph.constant(fixed_value(value, dtype, shape), dtype or floatx()), f"{name}:0" if name else None)
+
+
+def fixed_value(value: Any, dtype: str | None, shape: Sequence[int] | None) -> np.ndarray[Any, Any]:
+    """Return the array that `constant` is of."""
     array = np.asarray(value, dtypes.numpy_dtype(dtype or floatx()))
-    if shape is not None:
-        array = np.full(shape, array) if array.size == 1 else array.reshape(shape)
-    return Tensor(graph.constant(array, dtype or floatx()), f"{name}:0" if name else None)
+    if shape is None:
+        return array
+    return np.full(shape, array) if array.size == 1 else array.reshape(shape)
 
 
 def placeholder(

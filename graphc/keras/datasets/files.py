@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from graphc.errors import GraphcError
 from graphc.keras.utils.files import DownloadError, cache_folder, get_file, validate_file
 from graphc.keras.utils.location import located
+from graphc.records import record
 
 Array = np.ndarray[Any, Any]
 # Where Keras's own copies of the data sets lie.
@@ -28,7 +28,7 @@ class ChecksumError(GraphcError, ValueError):
     """A file that could run code when it is read is not the file that it should be."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """A file on the network: what it holds, its address, its md5 or sha256, and how it is treated.
 

@@ -15,6 +15,7 @@ from graphc.keras import metrics as metrics_module
 from graphc.keras.engine.training_utils import collect_metrics, expected_target_shape, weighted_masked_objective
 from graphc.keras.utils.generic_utils import to_list
 from graphc.keras.utils.location import located
+from graphc.records import record
 
 
 class ArgumentError(GraphError, DTypeError):
@@ -176,7 +177,7 @@ def total_of(outputs: Sequence[Output], values: Sequence[Any], penalties: Sequen
     return total
 
 
-@dataclass(frozen=True)
+@record
 class Metric:
     """A compiled metric: its name, its scalar, and the layer that keeps its state where it has one."""
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.errors import GraphError
 from graphc.keras.engine.base_layer import Layer, Node
 from graphc.keras.utils.location import located
+from graphc.records import record
 
 
-@dataclass(frozen=True)
+@record
 class NetworkMap:
     """Calls and layers of a network. Depth counts from the outputs (0) towards the inputs.
 

@@ -13,7 +13,6 @@ import struct
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from graphc.keras.saving import hdf5_types
 from graphc.keras.saving.errors import MissingFileError, ModelFileError, UnsafeFileError
 from graphc.keras.saving.hdf5_types import Buffer, Datatype
 from graphc.keras.saving.tree import Group
+from graphc.records import record
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -63,7 +63,7 @@ def parse_hdf5(data: bytes, source: str) -> Group:
         raise ModelFileError(f"{source} is damaged or truncated: {error}") from error
 
 
-@dataclass(frozen=True)
+@record
 class _Link:
     """A member of a group: the address of its object header."""
 

@@ -9,12 +9,12 @@ import math
 import struct
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphc.keras.saving.errors import ModelFileError, UnsafeFileError
+from graphc.records import record
 
 Buffer = bytes | memoryview
 
@@ -23,7 +23,7 @@ _MAX_TEXT = 1 << 24
 _CLASS_NAMES = {2: "time", 4: "bit field", 5: "opaque", 6: "compound", 7: "reference", 10: "array"}
 
 
-@dataclass(frozen=True)
+@record
 class Datatype:
     """The type of an element: `numpy` of its bytes; `kind` is "number", "text" (fixed) or "variable text"."""
 
@@ -99,7 +99,7 @@ def elements(
     return found[0] if shape == () else found
 
 
-@dataclass(frozen=True)
+@record
 class Filter:
     """One step that chunks went through when they were written."""
 

@@ -6,6 +6,7 @@ import codecs
 import inspect
 import marshal
 import types
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -153,10 +154,23 @@ def func_load(code: Any, defaults: Any = None, closure: Any = None, globs: dict[
 
 def has_arg(fn: Callable[..., Any], name: str, accept_all: bool = False) -> bool:
     """Tell whether `fn` can be called with the keyword `name`; `accept_all`: `**kwargs` counts as a yes."""
-    parameters = inspect.signature(fn).parameters
+    parameters = _parameters(fn)
     if name not in parameters:
         return accept_all and any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     return parameters[name].kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+_known_parameters: weakref.WeakKeyDictionary[Any, Mapping[str, inspect.Parameter]] = weakref.WeakKeyDictionary()
+
+
+def _parameters(fn: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a callable; those of methods are remembered, since each layer asks for the same."""
+    function = getattr(fn, "__func__", None)
+    if function is None:
+        return inspect.signature(fn).parameters
+    if function not in _known_parameters:
+        _known_parameters[function] = inspect.signature(fn).parameters
+    return _known_parameters[function]
 
 
 def to_list(x: Any, allow_tuple: bool = False) -> list[Any]:

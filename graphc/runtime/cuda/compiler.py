@@ -10,10 +10,10 @@ import functools
 import struct
 import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from graphc.errors import CompileError, DeviceError
+from graphc.records import record
 
 # Where wheels put the library, below site-packages; the newest first.
 _WHEELS = ("nvidia/cu13/lib", "nvidia/cuda_nvrtc/lib")
@@ -23,7 +23,7 @@ _OPTIONS = ("--std=c++17", "--extra-device-vectorization")
 _FRAME_BYTES, _REGISTERS = 0x11, 0x2F
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KernelResources:
     """What a compiled kernel takes: registers a thread, bytes of stack a thread (spills), of shared memory a block."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.errors import DeviceError, ExecutionError
+from graphc.records import record
 from graphc.runtime.protocol import Convolution, Memory
 
 # What tensors are called among the arguments of an execution.
@@ -38,7 +38,7 @@ def cudnn_frontend() -> Any:
     return cudnn
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Built:
     """A graph with its plan, and the memory that it works in."""
 

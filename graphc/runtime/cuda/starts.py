@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Union
 
 from graphc import dtypes, symbolic
@@ -17,13 +16,14 @@ from graphc.loopir import (
     StandingGrid,
     Started,
 )
+from graphc.records import record
 from graphc.runtime.cuda.calls import convolution_call, product_call
 from graphc.runtime.cuda.trial import OURS, choose_way
 from graphc.runtime.protocol import Accelerator, Convolution, Memory, Product
 from graphc.symbolic import Symbol
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Start:
     """One launch of a kernel, ready to go."""
 
@@ -38,7 +38,7 @@ class Start:
 Call = Union[Start, Product, Convolution]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Places:
     """Addresses: of each buffer, of scratch memory, of the words in which the blocks of a standing grid meet.
 

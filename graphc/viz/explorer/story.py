@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from graphc.graph import Graph, Node
 from graphc.loopir import Kernel, Plan
+from graphc.records import record
 from graphc.symbolic import Symbol
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RewriteStep:
     """The graph after one pass. `reasons` tells for nodes it made or removed which rule did it, `became` what was put
     in the place of nodes it removed."""
@@ -19,11 +20,11 @@ class RewriteStep:
     purpose: str
     graph: Graph
     milliseconds: float = 0.0
-    reasons: Mapping[Node, str] = field(default_factory=dict)
-    became: Mapping[Node, Node] = field(default_factory=dict)
+    reasons: Mapping[Node, str] = MappingProxyType({})
+    became: Mapping[Node, Node] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KernelTime:
     """What one launch took: its time, when it began after the first one, and the part of the roofline it reached."""
 
@@ -34,7 +35,7 @@ class KernelTime:
     roofline: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Story:
     """One program. The first of `steps` is the graph as it was built.
 

@@ -8,11 +8,11 @@ where their distance spreads them over several sets.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from graphc.codegen.llvm.contraction.micro_kernel import TileShape
 from graphc.codegen.target import Target
+from graphc.records import record, replace
 from graphc.symbolic import Dim, product
 
 # The most rows and columns of a block of which the depth is cut.
@@ -41,7 +41,7 @@ Layout = Literal["rows", "columns", "strided"]
 Packing = Literal["always", "many", ""]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Blocking:
     """The decisions for one kernel.
 

@@ -9,7 +9,6 @@ better; no thread waits for another.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import takewhile
 
 from graphc.codegen.llvm.builder import FunctionText, Operand
@@ -21,6 +20,7 @@ from graphc.codegen.llvm.contraction.tile import Place, Product, TileWriter
 from graphc.codegen.llvm.share import Share
 from graphc.codegen.target import Target
 from graphc.loopir import ContractKernel
+from graphc.records import replace
 from graphc.symbolic import product
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
 
 from graphc.codegen.llvm.builder import FunctionBuilder, Loop, Operand
 from graphc.dtypes import itemsize
+from graphc.records import record, replace
 
 # Up to this many multiply-adds of vectors, the loops of a depth of several are written out.
 _WRITTEN_OUT = 256
@@ -26,7 +26,7 @@ FLOATS = {"float32": "float", "float64": "double", "float16": "half", "bfloat16"
 SUFFIXES = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Strided:
     """An operand in memory: `pointer` to its first element, and distances in elements.
 
@@ -211,7 +211,7 @@ class VectorWriter:
         return self.builder.value(f"fpext {form.format(FLOATS[dtype])} {value} to {form.format(self.scalar)}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ahead:
     """Memory that a tile asks for: from `pointer` on, `each` bytes a step of the depth. `cache` is where it goes."""
 
@@ -220,7 +220,7 @@ class Ahead:
     cache: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TileShape:
     """Registers of a tile: `rows x vectors` accumulators, times `chains` partial sums that hide the latency of few.
 
@@ -276,7 +276,7 @@ def emit_tile(
     return _join_chains(w, state[2 : 2 + shape.sums], shape.chains)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _DepthLoop:
     """A loop of the depth, and how far an iteration of it moves the pointers of the operands."""
 
@@ -310,7 +310,7 @@ def _next_rows_follow(left: Strided, loops: Sequence[_DepthLoop]) -> bool:
     return len(loops) == 1 and loops[0].left == 1 and left.across == loops[0].extent and left.line_rows == 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Tile:
     """A tile that is being emitted.
 

@@ -6,10 +6,10 @@ A panel becomes `[depth][vectors * lanes]`, widened to the kernel's dtype on the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from graphc.codegen.llvm.builder import Operand
 from graphc.codegen.llvm.contraction.micro_kernel import FLOATS, Strided, VectorWriter
+from graphc.records import replace
 
 
 def pack_panel(

@@ -9,7 +9,6 @@ numbered through: `panels` of them a batch; threads and blocks take ranges of th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 
 from graphc.codegen.llvm.builder import Operand
@@ -18,6 +17,7 @@ from graphc.codegen.llvm.contraction.micro_kernel import Ahead, Strided, TileSha
 from graphc.codegen.llvm.contraction.pack import pack_panel
 from graphc.codegen.llvm.contraction.tile import Place, Product, TileWriter
 from graphc.codegen.llvm.share import Share
+from graphc.records import record, replace
 
 # Where more tiles than these read a panel, it does not matter where the first one finds it.
 _MOST_ASKING = 16
@@ -25,7 +25,7 @@ _MOST_ASKING = 16
 Range = tuple[Operand, Operand]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Part:
     """Ranges of row and of column panels of a product, or of a block of its depth."""
 

@@ -9,8 +9,6 @@ together where single lines are too short to fill it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from graphc.codegen.llvm.contraction.blocking import (
     STREAM_COLUMNS,
     Blocking,
@@ -22,6 +20,7 @@ from graphc.codegen.target import Target
 from graphc.dtypes import itemsize
 from graphc.errors import CompileError
 from graphc.loopir import ContractKernel, Load
+from graphc.records import record, replace
 from graphc.symbolic import Dim, Symbol, add, affine, multiply, product, symbols
 
 Loop = tuple[Symbol, Dim]
@@ -30,7 +29,7 @@ Loop = tuple[Symbol, Dim]
 _LINE_BYTES = 64
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Distances:
     """An operand's offset: rest + line * (line of rows) + across * (row or column) + the sum of depth * (its loops).
 
@@ -43,7 +42,7 @@ class Distances:
     depth: tuple[Dim, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """A kernel, the loops of its batch, its operands' distances and its blocking.
 

@@ -9,12 +9,11 @@ the blocks.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from graphc.codegen.llvm.builder import Operand
 from graphc.codegen.llvm.contraction.blocking import STREAM_COLUMNS, STREAM_DEPTH
 from graphc.codegen.llvm.contraction.tile import Place, Product, TileWriter
 from graphc.codegen.llvm.share import Share
+from graphc.records import replace
 
 
 def write_stream(tiles: TileWriter, whole: Product, share: Share) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
 from graphc.codegen.llvm.builder import FunctionBuilder, Operand
 from graphc.codegen.llvm.contraction.epilogue import Epilogue, save_tile
@@ -19,10 +18,11 @@ from graphc.codegen.llvm.contraction.micro_kernel import (
 from graphc.codegen.llvm.contraction.problem import Distances, Loop, Problem
 from graphc.codegen.target import Target
 from graphc.loopir import Load
+from graphc.records import record, replace
 from graphc.symbolic import Symbol
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Product:
     """The operands of a product, or of a block of its depth, and its extents."""
 
@@ -33,7 +33,7 @@ class Product:
     depth: tuple[Operand, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a tile's results go.
 

@@ -8,13 +8,13 @@ place of the result (float32 / float64).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from graphc.codegen.llvm.math import polynomials
 from graphc.codegen.llvm.vector import INTEGER_OF, Vector, polynomial
+from graphc.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Format:
     """Facts of a float format. `log2_high` has so few bits that an exponent times it is exact."""
 
