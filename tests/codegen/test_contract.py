@@ -444,35 +444,6 @@ def test_blocking_covers_every_row_once() -> None:
             assert (blocking.panels - 1) * blocking.tile.rows + last == rows
 
 
-def test_tiles_ask_for_the_rows_of_the_next_where_these_follow() -> None:
-    target = TARGETS["host"]
-    texts = {
-        padding: emit_contract_kernel(Case(48, 96, 70, "m", padding=padding).kernel(), "kernel", target).text
-        for padding in (0, 3)
-    }
-    # Nobody asks for rows with gaps between them.
-    assert {padding: "@llvm.prefetch" in text for padding, text in texts.items()} == {0: True, 3: False}
-
-
-def test_tiles_ask_for_the_panel_that_follows_theirs() -> None:
-    def asked(case: Case) -> int:
-        return emit_contract_kernel(case.kernel(), "kernel", TARGETS["host"]).text.count("@llvm.prefetch")
-
-    assert asked(Case(20, 32, 96, batch=3)) > 0
-    assert asked(Case(20, 32, 96, batch=3, padding=3)) == 0, "there are gaps"
-    assert asked(Case(20, 32, 96)) == 0, "nothing follows a single matrix"
-    assert asked(Case(20, 32, 96, batch=3, run_time="k")) == 0, "how far to go on is not known"
-
-
-def test_tiles_ask_for_what_their_epilogue_reads_row_by_row() -> None:
-    def asked(epilogue: str) -> int:
-        case = Case(48, 96, 70, padding=3)
-        return emit_contract_kernel(case.kernel(epilogue), "kernel", TARGETS["host"]).text.count("@llvm.prefetch")
-
-    # A bias is the same for all rows; what is updated has an element for each result.
-    assert asked("bias_relu") == 0 < asked("update")
-
-
 def test_small_products_have_small_code() -> None:
     text = emit_contract_kernel(Case(1, 10, 10).kernel("bias_relu"), "kernel", TARGETS["host"]).text
     assert text.count("\n") < 150

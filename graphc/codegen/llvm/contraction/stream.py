@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from graphc.codegen.llvm.builder import Operand
 from graphc.codegen.llvm.contraction.blocking import STREAM_COLUMNS, STREAM_DEPTH
+from graphc.codegen.llvm.contraction.micro_kernel import Strided
 from graphc.codegen.llvm.contraction.tile import Place, Product, TileWriter
 from graphc.codegen.llvm.share import Share
+from graphc.dtypes import itemsize
 from graphc.records import replace
 
 
@@ -49,6 +51,7 @@ def _write_panel(tiles: TileWriter, part: Product, across: Operand, number: Oper
     remaining = b.subtract(part.columns, column)
     masks = tiles.masks(remaining, shapes[0].vectors)
     right = part.right.moved(b, b.multiply(column, part.right.across))
+    _ask_for_next(tiles, right)
     done: Operand = 0
     for shape in shapes:
         left_over = b.subtract(part.rows, done)
@@ -62,3 +65,13 @@ def _write_panel(tiles: TileWriter, part: Product, across: Operand, number: Oper
             here = replace(part, left=left, right=right)
             tiles.write(shape, here, masks, place, lambda i, row=row: (b.add(row, i),))  # type: ignore[misc]
         done = stop
+
+
+def _ask_for_next(tiles: TileWriter, right: Strided) -> None:
+    """Ask for the next block of the depth in a panel of columns, in the second cache."""
+    b, vectors = tiles.builder, tiles.problem.blocking.stream[0].vectors
+    size = vectors * tiles.target.lanes * itemsize(right.dtype)
+    for row in range(STREAM_DEPTH, 2 * STREAM_DEPTH):
+        start = right.moved(b, b.multiply(row, right.depth[0])).pointer
+        for offset in range(0, size, 64):
+            b.ask_for(b.gep(start, offset, "i8"), 2)
