@@ -21,6 +21,15 @@ from peers import MODULES
 _HERE = Path(__file__).resolve().parent
 _PREPARE_SECONDS, _TURN_SECONDS = 400.0, 120.0
 _PAUSE_SECONDS = 0.02  # threads of the last contender that still spin come to rest
+# Everybody computes where graphc does. Nobody rounds operands to TF32, as some would by themselves, or takes all the
+# memory; JAX would fall back to the CPU without a word.
+_ON_CPU = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+_ON_GPU = {
+    "JAX_PLATFORMS": "cuda",
+    "JAX_DEFAULT_MATMUL_PRECISION": "highest",
+    "NVIDIA_TF32_OVERRIDE": "0",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
 
 
 class ContenderError(Exception):
@@ -43,11 +52,10 @@ def environment(threads: int) -> dict[str, str]:
     told = {f"{name}_NUM_THREADS": str(threads) for name in names} | {"GRAPHC_THREADS": str(threads)}
     told |= {
         "BENCHMARK_PYTHON": sys.executable,
-        "JAX_PLATFORMS": "cpu",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "",
         "PYTHONWARNINGS": "ignore",
     }
+    told |= _ON_GPU if os.environ.get("GRAPHC_DEVICE", "cpu").startswith("cuda") else _ON_CPU
     path = os.pathsep.join(filter(None, [str(_HERE.parent), os.environ.get("PYTHONPATH")]))
     # Installed packages have their bytecode on disk: so has this one.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

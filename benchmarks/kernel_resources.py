@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gpu import insert, networks
+from gpu import insert
+from gpu_figures import models_of
 
 from graphc.codegen import emit_cuda
 from graphc.loopir import ContractKernel, Plan
@@ -64,8 +65,8 @@ def table(quick: bool = False) -> str:
         " KiB shared, most | with a stack (most) |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for name, model, _, _, _ in networks(quick):
-        lines += rows_of(name, training_plan(model))
+    for name, make, _, _, _ in models_of(quick):
+        lines += rows_of(name, training_plan(make()))
     return "\n".join(lines)
 
 

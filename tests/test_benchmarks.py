@@ -183,3 +183,13 @@ def test_the_saved_command_does_not_tell_where_files_lie(monkeypatch: pytest.Mon
     given = ["mlp_step", "--peer", "jax=/a/b/python", "--peer=torch=/x/y", "--json", "/z/results.json"]
     shown = module("run", monkeypatch).shown_command(given)
     assert shown == "python benchmarks/run.py mlp_step --peer jax=PYTHON --peer=torch=PYTHON --json results.json"
+
+
+@pytest.mark.parametrize(("place", "jax", "visible"), [("cpu", "cpu", ""), ("cuda:1", "cuda", None)])
+def test_peers_compute_where_graphc_does(
+    place: str, jax: str, visible: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAPHC_DEVICE", place)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    found = module("contest", monkeypatch).environment(2)
+    assert (found["JAX_PLATFORMS"], found.get("CUDA_VISIBLE_DEVICES")) == (jax, visible)
