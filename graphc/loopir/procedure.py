@@ -42,12 +42,13 @@ class StandingGrid:
 
 @record
 class Matrix:
-    """A matrix of float32 in the buffer of a launch's parameter of this number: `offset` elements from its start.
+    """A matrix of float32 in the buffer of a launch's parameter of this number; where it is None, in scratch memory.
 
-    Its lines are `stride` elements apart; where it `is_transposed`, its columns are.
+    It starts `offset` elements from there. Its lines are `stride` elements apart; where it `is_transposed`, its columns
+    are.
     """
 
-    parameter: int
+    parameter: int | None
     offset: Dim
     stride: Dim
     is_transposed: bool
@@ -111,6 +112,15 @@ class LibraryConvolution:
 
 
 @record
+class LongFold:
+    """What is started for a launch whose folds have `least` values or more: there are `values` of them."""
+
+    values: Dim
+    least: int
+    geometries: tuple[Geometry, ...]
+
+
+@record
 class Started:
     """What is started for a launch: the functions of `geometries` in order, with its `places` and its `sizes`.
 
@@ -124,12 +134,17 @@ class Started:
     geometries: tuple[Geometry, ...]
     others: tuple[LibraryProduct | LibraryConvolution, ...] = ()
     digest: str = ""
+    long: LongFold | None = None
 
     @property
     def functions(self) -> tuple[Geometry, ...]:
-        """All functions that may be started for it."""
-        around = (g for other in self.others for g in (*other.prepare, *other.finish))
-        return (*self.geometries, *around)
+        """The functions that may be started for it where no library does it."""
+        return self.geometries if self.long is None else (*self.geometries, *self.long.geometries)
+
+    @property
+    def around(self) -> tuple[Geometry, ...]:
+        """The functions that may be started around a library's call."""
+        return tuple(g for other in self.others for g in (*other.prepare, *other.finish))
 
 
 @record
@@ -171,6 +186,11 @@ class Procedure:
     def scratch(self) -> int:
         """The bytes of scratch memory that are enough for every launch."""
         return max((g.scratch for s in self.started for g in s.functions), default=0)
+
+    @property
+    def library_scratch(self) -> int:
+        """The bytes of scratch memory that are enough for what libraries may do."""
+        return max((g.scratch for s in self.started for g in s.around), default=0)
 
 
 def _started(steps: tuple[Started | Repeated, ...]) -> Iterator[Started]:

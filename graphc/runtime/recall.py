@@ -15,7 +15,7 @@ import numpy as np
 from graphc import dtypes
 from graphc.loopir import Argument, Buffer, Interface, Procedure, Requirement, Result
 from graphc.records import record
-from graphc.runtime.records import decode_dim, decode_record, encode_dim, encode_record
+from graphc.runtime.encoding import decode_dim, decode_record, encode_dim, encode_record
 from graphc.symbolic import Dim, Symbol
 
 

@@ -207,6 +207,38 @@ def test_long_folds_to_few_results_are_split(name: str) -> None:
         np.testing.assert_allclose(first, meant, rtol=1e-6)
 
 
+# name -> (shape of x, what is folded)
+FOLDS_OF_A_SIZE: dict[str, tuple[tuple[int | None, ...], Callable[[Node], list[Node]]]] = {
+    "to a number": ((None,), lambda x: [ops.mean(x * x)]),
+    "of few rows": ((3, None), lambda x: [ops.max(x, axis=1) + 1.0]),
+    "of few columns": ((None, 5), lambda x: [ops.sum(x, axis=0)]),
+    "several": ((None,), lambda x: [ops.sum(x), ops.sum(x * x)]),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", FOLDS_OF_A_SIZE)
+def test_folds_along_a_size_are_split_where_it_is_large(name: str) -> None:
+    shape, folds = FOLDS_OF_A_SIZE[name]
+    x = placeholder(shape, "float32")
+    graph = Graph((x,), tuple(folds(x)))
+    chips = [emulated_device(0), emulated_device(5, blocks=3)]
+    compiled = []
+    for chip in chips:
+        with device(chip):
+            compiled.append(function(graph.inputs, list(graph.outputs)))
+    for count, launches in ((LONG, 2), (300, 1), (0, 1)):
+        if count == 0 and name == "of few rows":
+            continue
+        value = np.random.default_rng(3).integers(-3, 5, [d or count for d in shape]).astype("float32")
+        before = chips[0]._cupy.launches
+        first, second = (f(value) for f in compiled)
+        assert chips[0]._cupy.launches - before == launches
+        for found, other, meant in zip(first, second, evaluate(graph, [value])[0], strict=True):
+            np.testing.assert_array_equal(other, found)
+            np.testing.assert_allclose(found, meant, rtol=1e-6)
+
+
 @needs_compiler
 def test_the_weight_gradient_of_a_convolution_is_split() -> None:
     x, w = placeholder((None, 12, 11, 2), "float32"), placeholder((3, 3, 2, 5), "float32")

@@ -167,6 +167,24 @@ def test_filters_that_are_updated_in_place() -> None:
     np.testing.assert_allclose(values[1], values[0], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("in_place", [True, False])
+def test_sums_do_not_go_where_an_operand_of_the_epilogue_lies(in_place: bool) -> None:
+    device, _, library = chip()
+    rng = np.random.default_rng(4)
+    shapes = (2, 7, 9, 4), (3, 2, 4, 5), (2, 5, 8, 5)
+    images, filters, start = (rng.standard_normal(s).astype("float32") for s in shapes)
+    total, other = (graphc.state(start, name) for name in ("total", "other"))
+    x, w = (graphc.placeholder(shape, name=name) for shape, name in zip(shapes, "xw"))
+    sums = 0.5 * total.node + ops.convolution(x, w)
+    target = total if in_place else other
+    with graphc.device(device):
+        graphc.function([x, w], [], [(target, sums)])(images, filters)
+    with graphc.device("cpu"):
+        expected = graphc.function([x, w], ops.convolution(x, w))
+    np.testing.assert_allclose(target.get_value(), 0.5 * start + expected(images, filters), rtol=1e-4, atol=1e-4)
+    assert bool(library.done) is not in_place
+
+
 def test_empty_batches_are_ours() -> None:
     device, _, library = chip()
     f, (x, w, b, g) = program(device, "plain")

@@ -15,7 +15,7 @@ import pytest
 import graphc
 from graphc import ops, passes
 from graphc.runtime import CudaDevice, Executable
-from graphc.runtime.records import decode_record, encode_record
+from graphc.runtime.encoding import decode_record, encode_record
 from graphc.symbolic import Symbol, symbol
 from tests.cuda.kernels import needs_compiler
 from tests.cuda.stand_in import NO_LIBRARIES, EmulatedCompiler, StandIn, emulated_device

@@ -18,6 +18,7 @@ from typing import Literal, TypeVar
 
 from graphc.codegen.cuda.split import SCRATCH
 from graphc.codegen.cuda.sums import (
+    SCRATCH_PARAMETER,
     LibraryWay,
     Line,
     finishing_kernel,
@@ -26,7 +27,7 @@ from graphc.codegen.cuda.sums import (
     only_value,
     store_for_sums,
 )
-from graphc.loopir import ContractKernel, For, Images, LibraryConvolution, Load, LoopKernel, Parameter, Statement, Store
+from graphc.loopir import ContractKernel, For, Images, LibraryConvolution, Load, LoopKernel, Statement, Store
 from graphc.records import record
 from graphc.symbolic import Dim, Symbol, of_atom
 
@@ -34,7 +35,6 @@ Loop = tuple[Symbol, Dim]
 # A loop over elements of a window: how many, and how far apart they are in memory.
 _Loop = tuple[Symbol, int, int]
 AnyDim = TypeVar("AnyDim", int, Dim)
-_SCRATCH = Parameter(SCRATCH, "float32", writable=True)
 _FLOAT32_BYTES = 4
 
 
@@ -169,7 +169,7 @@ def _forward(kernel: ContractKernel, windows: _Windows, precision: str) -> Libra
     for loop in reversed(windows.window):
         gather = (For(*loop, gather, vector=loop is windows.window[-1]),)
     body = (For(*kernel.column, gather, parallel=True),)
-    prepare = LoopKernel((*kernel.parameters, _SCRATCH), kernel.sizes, body, f"{kernel.label}: filters")
+    prepare = LoopKernel((*kernel.parameters, SCRATCH_PARAMETER), kernel.sizes, body, f"{kernel.label}: filters")
     is_all = only_value(kernel) == kernel.sums[0]
     finish = None if is_all else finishing_kernel(kernel, Load(store.buffer, store.offset, kernel.dtype))
     call = _convolution("forward", windows, windows.filters(count), results, precision)
@@ -186,7 +186,7 @@ def _weights(kernel: ContractKernel, windows: _Windows, precision: str) -> Libra
     sums = Load(SCRATCH, windows.filter_place(kernel.column[0]), kernel.dtype)
     call = _convolution("weights", windows, other, windows.filters(count), precision)
     scratch = count * windows.filter_size * _FLOAT32_BYTES
-    return LibraryWay(call, None, finishing_kernel(kernel, sums, (_SCRATCH,)), scratch)
+    return LibraryWay(call, None, finishing_kernel(kernel, sums, (SCRATCH_PARAMETER,)), scratch)
 
 
 def _is_filter(kernel: ContractKernel, windows: _Windows) -> bool:

@@ -8,8 +8,6 @@ on the launch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from graphc import dtypes
 from graphc.codegen.cuda.form import Form, choose_form, locals_of
 from graphc.codegen.cuda.split import SCRATCH
@@ -19,11 +17,11 @@ from graphc.symbolic import Dim, Symbol, of_atom, product
 # More items than this keep a GPU busy by themselves.
 _FEW_ITEMS, _BLOCKS = 32, 256
 # Shorter folds, or those with fewer values for each of a run-time number, are not worth a second kernel.
-_LONG, _LONG_EACH = 1 << 16, 1024
+LONG, _LONG_EACH = 1 << 16, 1024
 
 
 def parted_folds(kernel: LoopKernel) -> tuple[Fold, ...]:
-    """Return the folds of a kernel that are split into parts; none where they are not worth it, or depend on others.
+    """Return the folds of a kernel that can be split into parts; none where there are many items, or one needs another.
 
     All are of one dtype and over the same number of values, and what follows them holds no further fold or loop.
     """
@@ -37,7 +35,7 @@ def parted_folds(kernel: LoopKernel) -> tuple[Fold, ...]:
     bound = {s.name for s in folds}
     if len(kinds) > 1 or any(COMBINERS[s.combine] for s in folds) or locals_of(folds) & bound:
         return ()
-    return folds if _is_long([extent for _, extent in folds[0].loops]) else ()
+    return folds
 
 
 def parts_of_folds(kernel: LoopKernel) -> int:
@@ -51,10 +49,20 @@ def _items(form: Form) -> int:
     return items if isinstance(items, int) else 0
 
 
-def _is_long(extents: Sequence[Dim]) -> bool:
+def has_long_folds(kernel: LoopKernel) -> bool:
+    """Tell whether a kernel's folds are split whatever the run-time sizes."""
+    folds = parted_folds(kernel)
+    if not folds:
+        return False
+    extents = [extent for _, extent in folds[0].loops]
     known = product(e for e in extents if isinstance(e, int))
     assert isinstance(known, int)
-    return known >= (_LONG if all(isinstance(e, int) for e in extents) else _LONG_EACH)
+    return known >= (LONG if all(isinstance(e, int) for e in extents) else _LONG_EACH)
+
+
+def values_of_folds(kernel: LoopKernel) -> Dim:
+    """Return how many values each fold of `parted_folds` has: it is worth splitting from `LONG` on."""
+    return product(extent for _, extent in parted_folds(kernel)[0].loops)
 
 
 def partial_dtype(kernel: LoopKernel) -> str:

@@ -29,11 +29,13 @@ _PARTS = 256
 _PARTIAL_BYTES = 16
 
 
-def emit_loop_body(kernel: LoopKernel, name: str, writer: CudaWriter, is_aligned: bool) -> Geometry:
+def emit_loop_body(
+    kernel: LoopKernel, name: str, writer: CudaWriter, is_aligned: bool, in_parts: bool = False
+) -> Geometry:
     """Write the body of a kernel's function and return how to launch it.
 
-    `is_aligned`: every buffer starts where four elements may be moved at once. A kernel with `parted_folds` only
-    stores their parts.
+    `is_aligned`: every buffer starts where four elements may be moved at once. `in_parts`: only the parts of the
+    kernel's `parted_folds` are stored.
     """
     emitter = CudaExpressions(writer, kernel.parameters)
     for position, symbol in enumerate(kernel.sizes):
@@ -45,7 +47,7 @@ def emit_loop_body(kernel: LoopKernel, name: str, writer: CudaWriter, is_aligned
             wide = four_wide(form) if is_aligned else None
             return loops.map(form) if wide is None else loops.map_four(form, wide)
         case "group":
-            return loops.parts(form, kernel) if parted_folds(kernel) else loops.group(form)
+            return loops.parts(form, kernel) if in_parts else loops.group(form)
         case "walk":
             return loops.walk(form)
         case _:

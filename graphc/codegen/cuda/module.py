@@ -11,7 +11,7 @@ from pathlib import Path
 from graphc.codegen.cuda.contract import contract_parts
 from graphc.codegen.cuda.convolution import describe_convolution
 from graphc.codegen.cuda.function import emit_function
-from graphc.codegen.cuda.long_fold import merging_kernel, parted_folds
+from graphc.codegen.cuda.long_fold import LONG, has_long_folds, merging_kernel, parted_folds, values_of_folds
 from graphc.codegen.cuda.persistent import emit_persistent, is_aligned
 from graphc.codegen.cuda.product import describe_product
 from graphc.codegen.cuda.split import SCRATCH, adding_kernel
@@ -22,6 +22,7 @@ from graphc.loopir import (
     Geometry,
     Kernel,
     Launch,
+    LongFold,
     Loop,
     LoopKernel,
     Plan,
@@ -49,17 +50,17 @@ def _part(name: str) -> str:
 
 
 def emit_cuda_kernel(
-    kernel: Kernel, name: str, is_aligned: bool = True, precision: str = "float32"
+    kernel: Kernel, name: str, is_aligned: bool = True, precision: str = "float32", is_long: bool = False
 ) -> tuple[str, tuple[Geometry, ...]]:
     """Return the text of a kernel's functions, without the prelude, and how to launch them one after the other.
 
-    `is_aligned`: every buffer starts at a multiple of four elements. `precision` is that of `emit_cuda`. A function
-    takes a pointer for each parameter, one more where its geometry asks for scratch memory, and a 64-bit integer for
-    each size.
+    `is_aligned`: every buffer starts at a multiple of four elements. `precision` is that of `emit_cuda`. `is_long`:
+    the kernel's folds are split though they are not known to be long. A function takes a pointer for each parameter,
+    one more where its geometry asks for scratch memory, and a 64-bit integer for each size.
     """
     second: LoopKernel | None = None
     if isinstance(kernel, LoopKernel):
-        second = merging_kernel(kernel) if parted_folds(kernel) else None
+        second = merging_kernel(kernel) if is_long or has_long_folds(kernel) else None
     elif (parts := contract_parts(kernel, precision)) > 1:
         second = adding_kernel(kernel, parts)
     if second is None:
@@ -100,7 +101,7 @@ class _ModuleWriter:
 
     def __init__(self, plan: Plan, precision: str, libraries: Mapping[str, str]) -> None:
         self._plan, self._precision, self._libraries = plan, precision, libraries
-        self._functions: dict[tuple[Kernel, bool], _Written] = {}
+        self._functions: dict[tuple[Kernel, bool, bool], _Written] = {}
         self._grids = 0
         self.texts = [prelude()]
 
@@ -119,7 +120,9 @@ class _ModuleWriter:
         written = tuple(i for i, p in enumerate(kernel.parameters) if p.writable)
         own = self._function(kernel, aligned)
         started = Started(launch.places, written, kernel.sizes, own.geometries)
-        ways = self._library_ways(kernel) if isinstance(kernel, ContractKernel) else []
+        if isinstance(kernel, LoopKernel):
+            return replace(started, long=self._long(kernel, aligned))
+        ways = self._library_ways(kernel)
         if not ways:
             return started
         texts, others = [own.text], []
@@ -131,6 +134,15 @@ class _ModuleWriter:
             others.append(replace(way.call, prepare=prepare, finish=finish, is_certain=is_certain))
         digest = hashlib.sha256(_NAMES.sub("", "\n".join(texts)).encode()).hexdigest()
         return replace(started, others=tuple(others), digest=digest)
+
+    def _long(self, kernel: LoopKernel, aligned: bool) -> LongFold | None:
+        """Return what is started where a run-time size makes folds long, which are not known to be so."""
+        if has_long_folds(kernel) or not parted_folds(kernel):
+            return None
+        values = values_of_folds(kernel)
+        if isinstance(values, int):
+            return None
+        return LongFold(values, LONG, self._function(kernel, aligned, True).geometries)
 
     def _library_ways(self, kernel: ContractKernel) -> list[LibraryWay]:
         """Return what may be done by libraries instead of a kernel: a product is never a convolution too."""
@@ -147,12 +159,12 @@ class _ModuleWriter:
             return found
         return replace(found, geometries=tuple(replace(g, scratch=scratch) for g in found.geometries))
 
-    def _function(self, kernel: Kernel, aligned: bool) -> _Written:
+    def _function(self, kernel: Kernel, aligned: bool, is_long: bool = False) -> _Written:
         """Return a kernel's functions, which are written where they are not there yet."""
-        key = (kernel, aligned)
+        key = (kernel, aligned, is_long)
         if key not in self._functions:
             name = f"kernel_{len(self._functions)}"
-            self._functions[key] = _Written(*emit_cuda_kernel(kernel, name, aligned, self._precision))
+            self._functions[key] = _Written(*emit_cuda_kernel(kernel, name, aligned, self._precision, is_long))
             self.texts.append(self._functions[key].text)
         return self._functions[key]
 

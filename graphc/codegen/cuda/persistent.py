@@ -9,7 +9,7 @@ from graphc.codegen.cuda.contract import contract_parts
 from graphc.codegen.cuda.expression import CudaExpressions, CudaWriter
 from graphc.codegen.cuda.form import choose_form
 from graphc.codegen.cuda.function import emit_called
-from graphc.codegen.cuda.long_fold import parted_folds
+from graphc.codegen.cuda.long_fold import has_long_folds
 from graphc.codegen.cuda.loops import THREADS
 from graphc.codegen.cuda.math import STORAGE
 from graphc.loopir import Geometry, Kernel, Launch, Loop, LoopKernel, Place, Plan, StandingGrid
@@ -52,7 +52,7 @@ def is_aligned(place: Place) -> bool:
 
 
 def _is_one_function(kernel: Kernel, precision: str) -> bool:
-    return not parted_folds(kernel) if isinstance(kernel, LoopKernel) else contract_parts(kernel, precision) == 1
+    return not has_long_folds(kernel) if isinstance(kernel, LoopKernel) else contract_parts(kernel, precision) == 1
 
 
 def _takes_any_block(kernel: Kernel, geometry: Geometry) -> bool:

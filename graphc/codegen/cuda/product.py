@@ -2,47 +2,60 @@
 
     result[row, column] = bias[column] + sum over k of left[row, k] * right[k, column]
 
-Any other epilogue is a kernel that reads the sums where the library put them: in the result.
+Any other epilogue is a kernel that reads the sums where the library put them: in scratch memory where their number is
+known, as that of a weight's gradient is, so that the result may lie where an operand does; in the result elsewhere.
 """
 
 from __future__ import annotations
 
+from graphc.codegen.cuda.split import SCRATCH
 from graphc.codegen.cuda.sums import (
+    SCRATCH_PARAMETER,
     LibraryWay,
+    Line,
     finishing_kernel,
     has_computed_places,
     linear,
     only_value,
     store_for_sums,
 )
-from graphc.loopir import Call, ContractKernel, Expr, LibraryProduct, Load, Matrix
+from graphc.dtypes import itemsize
+from graphc.loopir import Call, ContractKernel, Expr, LibraryProduct, Load, Matrix, Store
 from graphc.symbolic import Symbol, of_atom
 
 
 def describe_product(kernel: ContractKernel, precision: str) -> LibraryWay | None:
     """Return a contraction as a library's product.
 
-    None where it is no product of two plain matrices in float32 with lines for a result.
+    None where it is no product of two plain matrices in float32.
     """
     if kernel.batch or kernel.beside or len(kernel.depth) != 1 or kernel.dtype != "float32":
         return None
     row, column, deep = kernel.row[0], kernel.column[0], kernel.depth[0][0]
     left, right = _matrix(kernel, kernel.left, row, deep), _matrix(kernel, kernel.right, deep, column)
-    found = store_for_sums(kernel)
-    if left is None or right is None or found is None or has_computed_places(kernel):
+    if left is None or right is None or has_computed_places(kernel):
         return None
-    store, line = found
-    result = Matrix(kernel.number(store.buffer), line.rest, line.factors[0], False)
-    shape = kernel.row[1], kernel.column[1], kernel.depth[0][1]
-    value = only_value(kernel)
+    (_, rows), (_, columns), (_, depth) = kernel.row, kernel.column, kernel.depth[0]
+    found, value = store_for_sums(kernel), only_value(kernel)
     bias = _bias(kernel, value)
-    if bias is not None:
-        added = Matrix(kernel.number(bias.buffer), 0, 0, False)
-        return LibraryWay(LibraryProduct(left, right, result, *shape, added, precision))
-    product = LibraryProduct(left, right, result, *shape, None, precision)
-    if value == kernel.sums[0]:
-        return LibraryWay(product)
+    if found is not None and (bias is not None or value == kernel.sums[0]):
+        result = _result(kernel, *found)
+        added = None if bias is None else Matrix(kernel.number(bias.buffer), 0, 0, False)
+        return LibraryWay(LibraryProduct(left, right, result, rows, columns, depth, added, precision))
+    if isinstance(rows, int) and isinstance(columns, int):
+        apart = LibraryProduct(left, right, Matrix(None, 0, columns, False), rows, columns, depth, None, precision)
+        sums = Load(SCRATCH, of_atom(row) * columns + of_atom(column), kernel.dtype)
+        finish = finishing_kernel(kernel, sums, (SCRATCH_PARAMETER,))
+        return LibraryWay(apart, finish=finish, scratch=rows * columns * itemsize(kernel.dtype))
+    if found is None:
+        return None
+    store, _ = found
+    product = LibraryProduct(left, right, _result(kernel, *found), rows, columns, depth, None, precision)
     return LibraryWay(product, finish=finishing_kernel(kernel, Load(store.buffer, store.offset, kernel.dtype)))
+
+
+def _result(kernel: ContractKernel, store: Store, line: Line) -> Matrix:
+    return Matrix(kernel.number(store.buffer), line.rest, line.factors[0], False)
 
 
 def _matrix(kernel: ContractKernel, operand: Load, down: Symbol, across: Symbol) -> Matrix | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphc.codegen.cuda.form import loads_of
+from graphc.codegen.cuda.split import SCRATCH
 from graphc.loopir import (
     ContractKernel,
     Expr,
@@ -19,6 +20,9 @@ from graphc.loopir import (
 )
 from graphc.records import record
 from graphc.symbolic import Dim, Symbol, Value, affine, atoms, symbols
+
+# What kernels have more where they meet a library in scratch memory.
+SCRATCH_PARAMETER = Parameter(SCRATCH, "float32", writable=True)
 
 
 @record

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from graphc import dtypes, symbolic
+from graphc.errors import DeviceError
 from graphc.loopir import Interface, Procedure
 from graphc.runtime.cuda.starts import Call, Places, Start, Starter
-from graphc.runtime.protocol import Accelerator, Convolution, Kernels, Product
+from graphc.runtime.protocol import Accelerator, Convolution, Kernels, Memory, Product
 from graphc.symbolic import Symbol
 
 # Two words in which the blocks of a standing grid meet.
@@ -45,7 +46,10 @@ class Binding:
         self._memory = device.allocate(total + scratch + _NOBODY.nbytes)
         start = self._memory.address
         self.addresses = {name: start + offset for name, offset in offsets.items()} | dict(fixed)
-        places = Places(self.addresses, start + total, start + total + scratch, fixed.keys())
+        # Sums may lie there that are as large as the largest weight: without it, no library does them.
+        self._spare = _if_there_is(device, procedure.library_scratch)
+        spare = None if self._spare is None else self._spare.address
+        places = Places(self.addresses, start + total, spare, start + total + scratch, fixed.keys())
         device.copy_in(places.meeting, _NOBODY)
         device.wait()
         starter = Starter(interface, device, self.sizes, places, self._launch)
@@ -108,9 +112,17 @@ def _layout(interface: Interface, sizes: Mapping[Symbol, int]) -> tuple[dict[str
 def _is_wide(interface: Interface, procedure: Procedure, sizes: Mapping[Symbol, int]) -> bool:
     """Tell whether offsets or items may need more than 32 bits."""
     counts = [symbolic.evaluate(b.size, sizes) for b in interface.buffers]
-    geometries = [g for s in procedure.started for g in s.functions]
+    geometries = [g for s in procedure.started for g in (*s.functions, *s.around)]
     counts += [symbolic.evaluate(g.blocks, sizes) * g.threads for g in geometries]
     return max(counts, default=0) >= _NARROW_LIMIT
+
+
+def _if_there_is(device: Accelerator, count: int) -> Memory | None:
+    """Return memory that can be done without."""
+    try:
+        return device.allocate(count)
+    except DeviceError:
+        return None
 
 
 def _aligned(count: int) -> int:

@@ -13,11 +13,11 @@ _FLOAT32_BYTES = 4
 
 
 def product_call(
-    product: LibraryProduct, symbols: Mapping[Symbol, int], address: Callable[[int], int]
+    product: LibraryProduct, symbols: Mapping[Symbol, int], address: Callable[[int | None], int]
 ) -> Product | None:
     """Return a product with its addresses; None where it is empty, or a matrix has lines that overlap.
 
-    `address` tells where the argument of a number starts.
+    `address` tells where the argument of a number starts, or scratch memory.
     """
     rows, columns, depth = (symbolic.evaluate(d, symbols) for d in (product.rows, product.columns, product.depth))
 
@@ -38,18 +38,14 @@ def product_call(
 
 
 def convolution_call(
-    convolution: LibraryConvolution,
-    symbols: Mapping[Symbol, int],
-    address: Callable[[int], int],
-    scratch: int,
+    convolution: LibraryConvolution, symbols: Mapping[Symbol, int], address: Callable[[int | None], int]
 ) -> Convolution | None:
-    """Return a convolution with its addresses; None where it is empty. `scratch` is the address of scratch memory."""
+    """Return a convolution with its addresses; None where it is empty. `address` is as for products."""
 
     def pictures(images: Images) -> Pictures:
         offset = symbolic.evaluate(images.offset, symbols)
-        start = scratch if images.parameter is None else address(images.parameter)
         shape, strides = (tuple(symbolic.evaluate(d, symbols) for d in dims) for dims in (images.shape, images.strides))
-        return Pictures(start + offset * _FLOAT32_BYTES, shape, strides)
+        return Pictures(address(images.parameter) + offset * _FLOAT32_BYTES, shape, strides)
 
     c = convolution
     operands = pictures(c.image), pictures(c.other), pictures(c.result)

@@ -42,11 +42,13 @@ Call = Union[Start, Product, Convolution]
 class Places:
     """Addresses: of each buffer, of scratch memory, of the words in which the blocks of a standing grid meet.
 
-    What is in `owned` holds values; there is nothing in the other buffers while starts are made.
+    Around libraries' calls there is other scratch memory; None where there is too little memory for it. What is in
+    `owned` holds values; there is nothing in the other buffers while starts are made.
     """
 
     buffers: Mapping[str, int]
     scratch: int
+    library_scratch: int | None
     meeting: int
     owned: Set[str]
 
@@ -118,14 +120,17 @@ class Starter:
     ) -> dict[str, tuple[Call, ...]]:
         """Return the ways to do a launch's work that there are, by name; ours is the first."""
 
-        def starts(geometries: Sequence[Geometry]) -> Iterator[Start]:
-            return (self._start(step, geometry, symbols, addresses) for geometry in geometries)
+        def starts(geometries: Sequence[Geometry], scratch: int | None) -> Iterator[Start]:
+            return (self._start(step, geometry, symbols, addresses, scratch) for geometry in geometries)
 
-        ways: dict[str, tuple[Call, ...]] = {OURS: tuple(starts(step.geometries))}
+        is_long = step.long is not None and symbolic.evaluate(step.long.values, symbols) >= step.long.least
+        own = step.long.geometries if step.long is not None and is_long else step.geometries
+        ways: dict[str, tuple[Call, ...]] = {OURS: tuple(starts(own, self._places.scratch))}
         for other in step.others:
             call = self._library_call(other, step, symbols, addresses)
             if call is not None:
-                ways[other.library] = (*starts(other.prepare), call, *starts(other.finish))
+                prepare, finish = (starts(g, self._places.library_scratch) for g in (other.prepare, other.finish))
+                ways[other.library] = (*prepare, call, *finish)
         return ways
 
     def _library_call(
@@ -137,26 +142,35 @@ class Starter:
     ) -> Product | Convolution | None:
         """Return what a library does instead of a launch; None where it cannot, or would overwrite what is read yet."""
 
-        def address(number: int) -> int:
+        def address(number: int | None) -> int:
+            if number is None:
+                assert scratch is not None
+                return scratch
             return self._address(step.places[number], symbols, addresses)
 
+        scratch = self._places.library_scratch
+        if scratch is None and any(g.scratch for g in (*other.prepare, *other.finish)):
+            return None
         result = other.result.parameter
         if result is not None and self._is_in_place(step, result, symbols):
             return None
         if isinstance(other, LibraryProduct):
             return product_call(other, symbols, address)
-        call = convolution_call(other, symbols, address, self._places.scratch)
+        call = convolution_call(other, symbols, address)
         return call if call is not None and self._device.can_convolve(call) else None
 
     def _start(
-        self, step: Started, geometry: Geometry, symbols: Mapping[Symbol, int], addresses: Mapping[str, int]
+        self,
+        step: Started,
+        geometry: Geometry,
+        symbols: Mapping[Symbol, int],
+        addresses: Mapping[str, int],
+        scratch: int | None,
     ) -> Start:
         blocks = max(1, min(symbolic.evaluate(geometry.blocks, symbols), self._device.most_blocks))
         places = [self._address(place, symbols, addresses) for place in step.places]
-        scratch = [self._places.scratch] if geometry.scratch else []
-        return Start(
-            geometry.function, blocks, geometry.threads, (*places, *scratch, *(symbols[s] for s in step.sizes))
-        )
+        extra = [scratch] if geometry.scratch and scratch is not None else []
+        return Start(geometry.function, blocks, geometry.threads, (*places, *extra, *(symbols[s] for s in step.sizes)))
 
     def _is_in_place(self, step: Started, result: int, symbols: Mapping[Symbol, int]) -> bool:
         """Tell whether a launch may have its result where it has another argument."""

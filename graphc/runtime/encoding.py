@@ -14,6 +14,7 @@ from graphc.loopir import (
     Images,
     LibraryConvolution,
     LibraryProduct,
+    LongFold,
     Matrix,
     Place,
     Procedure,
@@ -27,7 +28,8 @@ from graphc.symbolic import Dim, FloorDiv, Modulo, Polynomial, Symbol
 _RECORDS: dict[str, Any] = {
     record.__name__: record
     for record in (
-        Geometry, Images, LibraryConvolution, LibraryProduct, Matrix, Place, Procedure, Repeated, StandingGrid, Started,
+        Geometry, Images, LibraryConvolution, LibraryProduct, LongFold, Matrix, Place, Procedure, Repeated,
+        StandingGrid, Started,
     )
 }  # fmt: skip
 
