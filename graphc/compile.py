@@ -13,18 +13,17 @@ first line to the last; what lies between is done when somebody looks into it.
 from __future__ import annotations
 
 import functools
-import gc
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 import graphc.ops  # noqa: F401  (what operators on nodes call)
 from graphc import config, dtypes, ops, runtime, symbolic
+from graphc.collector import without_collections
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import (
     PLACEHOLDER,
@@ -135,21 +134,6 @@ def compile_graph(
     """Compile a graph as it was built. `guard` checks results for being finite, `profiled` puts clocks in it."""
     with without_collections():
         return _compile_graph(graph, name, single, guard, profiled)
-
-
-@contextmanager
-def without_collections() -> Iterator[None]:
-    """Keep the collector of cycles from running.
-
-    It would visit all that was imported, 20 ms, and find nothing: what is being built is in use.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _compile_graph(graph: Graph, name: str, single: bool, guard: bool, profiled: bool) -> runtime.Executable:

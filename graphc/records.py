@@ -1,7 +1,7 @@
 """Records: immutable values with named fields, like dataclasses that are frozen and have slots, but quickly made.
 
 For each such class `dataclasses` writes and compiles the text of six methods: half a millisecond, and there are over a
-hundred. Here a class has three, compiled as one text when the first of them is called; many a process calls none.
+hundred. Here a class has three of its own, each of which is written when it is first called, and many never are.
 """
 
 from __future__ import annotations
@@ -49,10 +49,9 @@ def _make_record(described: Any, eq: bool, uncompared: Sequence[str]) -> Any:
 
     def writing(method: str) -> Callable[..., Any]:
         def write_and_call(self: Any, *arguments: Any, **named: Any) -> Any:
-            written = _written_methods(cls, [n for n in names if n not in uncompared])
-            for name in methods:
-                type.__setattr__(cls, name, written[name])
-            return written[method](self, *arguments, **named)
+            written = _written_method(cls, method, [n for n in names if n not in uncompared])
+            type.__setattr__(cls, method, written)
+            return written(self, *arguments, **named)
 
         return write_and_call
 
@@ -61,24 +60,23 @@ def _make_record(described: Any, eq: bool, uncompared: Sequence[str]) -> Any:
     return cls
 
 
-def _written_methods(cls: Any, compared: Sequence[str]) -> dict[str, Callable[..., Any]]:
-    """Return `__init__`, `__eq__` and `__hash__`."""
+def _written_method(cls: Any, method: str, compared: Sequence[str]) -> Callable[..., Any]:
     names, defaults = cls.__match_args__, cls._defaults
-    parameters = ", ".join(f"{n}=_defaults[{n!r}]" if n in defaults else n for n in names)
     mine, theirs = ("".join(f"{who}.{n}, " for n in compared) for who in ("self", "other"))
-    lines = [
-        f"def __init__(self, {parameters}):",
-        *(f" _set_{n}(self, {n})" for n in names),
-        " self.__post_init__()" if hasattr(cls, "__post_init__") else " return",
-        "def __eq__(self, other):",
-        f" return ({mine}) == ({theirs}) if self.__class__ is other.__class__ else NotImplemented",
-        "def __hash__(self):",
-        f" return hash(({mine}))",
-    ]
+    if method == "__init__":
+        parameters = ", ".join(f"{n}=_defaults[{n!r}]" if n in defaults else n for n in names)
+        checks = [" self.__post_init__()"] if hasattr(cls, "__post_init__") else []
+        lines = [f"def __init__(self, {parameters}):", *(f" _set_{n}(self, {n})" for n in names), *checks]
+    elif method == "__eq__":
+        same = f"({mine}) == ({theirs})"
+        lines = ["def __eq__(self, other):", f" return {same} if self.__class__ is other.__class__ else NotImplemented"]
+    else:
+        lines = ["def __hash__(self):", f" return hash(({mine}))"]
     # A slot's own setter does not ask `__setattr__`.
     namespace = {f"_set_{n}": getattr(cls, n).__set__ for n in names} | {"_defaults": defaults}
     exec("\n".join(lines), namespace)
-    return {name: namespace[name] for name in ("__init__", "__eq__", "__hash__")}
+    written: Callable[..., Any] = namespace[method]
+    return written
 
 
 def _text(self: Any) -> str:

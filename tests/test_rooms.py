@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "graphc"
-BASE = {"symbolic", "config", "dtypes", "errors", "lazy", "records"}
+BASE = {"symbolic", "collector", "config", "dtypes", "errors", "lazy", "records"}
 COMPILER = {"guard", "graph", "loopir", "ops", "grad", "passes", "schedule", "codegen", "runtime"}
 ALLOWED = {
     "graph": BASE,

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphc.keras import (
-    activations,
-    backend,
-    callbacks,
-    constraints,
-    engine,
-    initializations,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    objectives,
-    optimizers,
-    regularizers,
-    utils,
-)
-from graphc.keras.layers import Input
-from graphc.keras.models import Model, Sequential
+from graphc.collector import without_collections
 from graphc.lazy import loaded_on_first_use
+
+with without_collections():
+    from graphc.keras import (
+        activations,
+        backend,
+        callbacks,
+        constraints,
+        engine,
+        initializations,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        objectives,
+        optimizers,
+        regularizers,
+        utils,
+    )
+    from graphc.keras.layers import Input
+    from graphc.keras.models import Model, Sequential
 
 if TYPE_CHECKING:
     from graphc.keras import applications, datasets, preprocessing, wrappers

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphc.errors import GraphError
 from graphc.keras import backend as K
+from graphc.keras import saving
 from graphc.keras.engine import layer_classes
 from graphc.keras.engine.input_layer import Input, InputLayer
 from graphc.keras.engine.sequential import Sequential
 from graphc.keras.engine.training import Model
-from graphc.keras.saving import load_model, model_from_config, model_from_json, model_from_yaml, save_model
 from graphc.keras.utils.generic_utils import to_list, unpack_singleton
 from graphc.keras.utils.location import located
+
+if TYPE_CHECKING:
+    from graphc.keras.saving import load_model, model_from_config, model_from_json, model_from_yaml, save_model
 
 __all__ = [
     "Input",
@@ -28,6 +31,13 @@ __all__ = [
 ]
 
 layer_classes.register_classes({"Model": Model, "Sequential": Sequential, "InputLayer": InputLayer})
+
+
+def __getattr__(name: str) -> Any:
+    """Return one of the names that are not here: what reads and writes files is loaded on first use."""
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(saving, name)
 
 
 def clone_model(model: Any, input_tensors: Any = None) -> Any:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec
 
-from graphc.compile import without_collections
+from graphc.collector import without_collections
 from graphc.errors import GraphError
 from graphc.keras import backend as K
 from graphc.keras import layers

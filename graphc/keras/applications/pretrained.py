@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graphc.keras.datasets.files import DataFileError
-from graphc.keras.utils.files import DownloadError, cache_folder, get_file
 from graphc.keras.utils.location import located
 from graphc.records import record
 
@@ -43,6 +41,10 @@ def find_pretrained(what: str, file: PretrainedFile) -> Path:
     A file with another hash is downloaded again. Raises DataFileError, which says where to put the file, where it can
     not be downloaded.
     """
+    # What reads archives and tells hashes is not loaded for a network without these weights.
+    from graphc.keras.datasets.files import DataFileError
+    from graphc.keras.utils.files import DownloadError, cache_folder, get_file
+
     try:
         return Path(get_file(file.name, file.origin, file_hash=file.file_hash, cache_subdir=_CACHE_SUBDIR))
     except DownloadError as error:

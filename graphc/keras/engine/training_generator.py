@@ -15,10 +15,10 @@ from graphc.errors import GraphError
 from graphc.keras.engine import training_arrays
 from graphc.keras.engine.fit_run import FitRun
 from graphc.keras.engine.training_utils import described
-from graphc.keras.utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
 from graphc.keras.utils.generic_utils import to_list, unpack_singleton
 from graphc.keras.utils.location import located
 from graphc.keras.utils.progbar import Progbar
+from graphc.keras.utils.sequence import Sequence
 
 Array = np.ndarray[Any, Any]
 
@@ -54,6 +54,9 @@ def batches_ahead(
     if workers <= 0:
         yield iter_sequence_infinite(source) if is_sequence else source
         return
+    # What makes threads and processes is not loaded for a model that is given arrays.
+    from graphc.keras.utils.enqueuers import GeneratorEnqueuer, OrderedEnqueuer
+
     enqueuer = (
         OrderedEnqueuer(source, use_multiprocessing, shuffle)
         if is_sequence

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import OptionError, ShapeError, UsageError
-from graphc.keras.utils.enqueuers import Sequence
 from graphc.keras.utils.location import located
+from graphc.keras.utils.sequence import Sequence
 
 __all__ = [
     "TimeseriesGenerator",

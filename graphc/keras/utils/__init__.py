@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from graphc.keras.utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence, get_file
-from graphc.keras.utils.generic_utils import (
-    CustomObjectScope,
-    custom_object_scope,
-    deserialize_keras_object,
-    get_custom_objects,
-    serialize_keras_object,
-)
-from graphc.keras.utils.io_utils import HDF5Matrix, h5dict
-from graphc.keras.utils.layer_utils import convert_all_kernels_in_model, get_source_inputs, print_summary
-from graphc.keras.utils.np_utils import normalize, to_categorical
-from graphc.keras.utils.progbar import Progbar
-from graphc.keras.utils.vis_utils import model_to_dot, plot_model
+from graphc.lazy import loaded_on_first_use
 
 if TYPE_CHECKING:
+    from graphc.keras.utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence, get_file
+    from graphc.keras.utils.generic_utils import (
+        CustomObjectScope,
+        custom_object_scope,
+        deserialize_keras_object,
+        get_custom_objects,
+        serialize_keras_object,
+    )
+    from graphc.keras.utils.io_utils import HDF5Matrix, h5dict
+    from graphc.keras.utils.layer_utils import convert_all_kernels_in_model, get_source_inputs, print_summary
     from graphc.keras.utils.multi_gpu_utils import multi_gpu_model
+    from graphc.keras.utils.np_utils import normalize, to_categorical
+    from graphc.keras.utils.progbar import Progbar
+    from graphc.keras.utils.vis_utils import model_to_dot, plot_model
 
 __all__ = [
     "CustomObjectScope",
@@ -45,9 +45,19 @@ __all__ = [
     "to_categorical",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    # It is made of layers, and layers are made with the modules of this package.
-    if name == "multi_gpu_model":
-        return importlib.import_module("graphc.keras.utils.multi_gpu_utils").multi_gpu_model
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+__getattr__, __dir__ = loaded_on_first_use(
+    __name__,
+    {
+        "conv_utils": "",
+        "data_utils": "GeneratorEnqueuer OrderedEnqueuer Sequence get_file",
+        "enqueuers": "",
+        "generic_utils": "CustomObjectScope custom_object_scope deserialize_keras_object get_custom_objects "
+        "serialize_keras_object",
+        "io_utils": "HDF5Matrix h5dict",
+        "layer_utils": "convert_all_kernels_in_model get_source_inputs print_summary",
+        "multi_gpu_utils": "multi_gpu_model",
+        "np_utils": "normalize to_categorical",
+        "progbar": "Progbar",
+        "vis_utils": "model_to_dot plot_model",
+    },
+)

@@ -1,4 +1,4 @@
-"""Batches made ahead of their use, by threads or processes: `Sequence` and the enqueuers."""
+"""Batches made ahead of their use, by threads or processes: the enqueuers."""
 
 from __future__ import annotations
 
@@ -18,30 +18,6 @@ from graphc.keras.utils.location import located
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
-
-
-class Sequence:
-    """A data set in batches: `self[i]` is a whole batch, `len(self)` the number of batches.
-
-    `on_epoch_end` may change the data between epochs. Unlike a generator it can be read by several processes with
-    each batch made once an epoch.
-    """
-
-    def __getitem__(self, index: int) -> Any:
-        """Return the batch at this position."""
-        raise NotImplementedError(f"{type(self).__name__} does not define __getitem__")
-
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        raise NotImplementedError(f"{type(self).__name__} does not define __len__")
-
-    def on_epoch_end(self) -> None:
-        """Called after each epoch; does nothing unless overridden."""
-
-    def __iter__(self) -> Iterator[Any]:
-        """Yield the batches of one epoch."""
-        for index in range(len(self)):
-            yield self[index]
 
 
 class SequenceEnqueuer:

@@ -13,8 +13,8 @@ import numpy as np
 from graphc.errors import OptionError, ShapeError
 from graphc.keras.backend.common import floatx, normalize_data_format
 from graphc.keras.preprocessing.image.files import array_to_img
-from graphc.keras.utils.enqueuers import Sequence
 from graphc.keras.utils.location import located
+from graphc.keras.utils.sequence import Sequence
 
 Array = np.ndarray[Any, Any]
 
