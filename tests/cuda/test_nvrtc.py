@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from graphc import dtypes
-from graphc.codegen import emit_cuda_kernel, prelude
+from graphc.codegen import emit_cuda, emit_cuda_kernel, prelude
 from graphc.codegen.cuda.tile import takes_tensor_cores
 from graphc.errors import CompileError, DeviceError
 from graphc.keras import layers, models
@@ -109,6 +109,22 @@ def test_tensor_core_kernels_compile_without_spills(precision: str, architecture
     taken = resources(compiler(architecture).compile("\n".join([prelude(), *texts])))
     assert len(taken) >= len(kernels)
     assert all(kernel.stack <= _KEPT_ASIDE for kernel in taken.values())
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_whole_steps_compile_with_what_libraries_and_long_folds_take(architecture: str) -> None:
+    libraries = {"cublas": "measure", "cudnn": "measure"}
+    calls: set[str] = set()
+    for plan in training_plans():
+        program = emit_cuda(plan, libraries=libraries)
+        taken = resources(compiler(architecture).compile(program.text))
+        started = program.procedure.started
+        assert any(s.long is not None for s in started)
+        calls |= {other.library for s in started for other in s.others}
+        for geometry in (g for s in started for g in (*s.functions, *s.around)):
+            assert 0 < taken[geometry.function].registers <= _MOST_REGISTERS
+            assert taken[geometry.function].shared <= 48 << 10
+    assert calls == set(libraries)
 
 
 def test_64_bit_indices_compile() -> None:

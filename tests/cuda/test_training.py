@@ -10,10 +10,13 @@ import pytest
 
 import graphc
 from graphc import ops
+from graphc.keras import layers, models
 from graphc.loopir import Loop
-from graphc.runtime import current_device, set_device
+from graphc.runtime import CudaDevice, current_device, set_device
 from tests.cuda.kernels import needs_compiler
-from tests.cuda.stand_in import emulated_device
+from tests.cuda.stand_in import EmulatedCompiler, StandIn, emulated_device
+from tests.cuda.stand_in_cublas import StandInCublasLt
+from tests.cuda.stand_in_cudnn import StandInCudnn
 from tests.keras.test_training_oracle import test_training_api as run_training_api
 from tests.keras.test_training_oracle import test_training_run as run_training
 
@@ -65,3 +68,37 @@ def test_a_recurrence_and_its_gradient() -> None:
     for _ in range(3):
         for found, expected in zip(there(value), here(value), strict=True):
             np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6)
+
+
+def test_a_network_whose_sums_are_done_by_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    for flag in ("GRAPHC_CUBLAS", "GRAPHC_CUDNN"):
+        monkeypatch.setenv(flag, "always")
+    stand_in = StandIn(order=5)
+    products, convolutions = StandInCublasLt(stand_in), StandInCudnn(stand_in)
+    libraries = {"cublas": lambda: products, "cudnn": lambda: convolutions}
+    rng = np.random.default_rng(6)
+    x, y = rng.standard_normal((13, 7, 8, 2)).astype("float32"), rng.integers(0, 4, 13)
+    found = []
+    for device in (CudaDevice(stand_in, compiler=EmulatedCompiler(), libraries=libraries), "cpu"):
+        with graphc.device(device):
+            model = models.Sequential(
+                [
+                    layers.Conv2D(5, (3, 2), strides=(2, 1), activation="relu", input_shape=(7, 8, 2)),
+                    layers.Conv2D(3, 2, padding="same", activation="tanh"),
+                    layers.Flatten(),
+                    layers.Dense(6, activation="sigmoid"),
+                    layers.Dense(4, activation="softmax"),
+                ]
+            )
+            start = np.random.default_rng(7)
+            model.set_weights([0.3 * start.standard_normal(w.shape).astype("float32") for w in model.get_weights()])
+            model.compile("adam", "sparse_categorical_crossentropy")
+            history = model.fit(x, y, batch_size=5, epochs=3, shuffle=False, verbose=0)
+            found.append((history.history["loss"], model.predict(x), model.get_weights()))
+    (losses, predictions, weights), (same_losses, same_predictions, same_weights) = found
+    np.testing.assert_allclose(losses, same_losses, rtol=1e-4)
+    np.testing.assert_allclose(predictions, same_predictions, rtol=1e-3, atol=1e-4)
+    for w, same in zip(weights, same_weights, strict=True):
+        np.testing.assert_allclose(w, same, rtol=1e-3, atol=2e-4)
+    assert {kind for kind, *_ in convolutions.done} == {"forward", "weights"}
+    assert len(products.products) > 5
