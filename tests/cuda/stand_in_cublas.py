@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 _OUT_OF_RANGE = 7
+# What an algorithm's eight words are is the library's business: here alignments, a mark, and the bytes it works in.
+_MARK = 314159
 
 
 def _number(argument: Any) -> int:
@@ -33,6 +35,7 @@ class StandInCublasLt:
         self._owner = owner
         self._made: dict[int, Any] = {}
         self.products: list[tuple[int, int, int]] = []
+        self.algorithms = 1
 
         self.cublasLtGetVersion = _Version()
 
@@ -64,11 +67,39 @@ class StandInCublasLt:
 
     cublasLtMatmulDescDestroy = cublasLtMatrixLayoutDestroy
 
+    def cublasLtMatmulPreferenceCreate(self, handle: Any) -> int:
+        # Unless something else is said, addresses are taken to be multiples of 256.
+        return self._make(handle, {1: 0, 5: 256, 6: 256, 7: 256, 8: 256})
+
+    def cublasLtMatmulPreferenceSetAttribute(self, handle: Any, attribute: int, value: Any, size: Any) -> int:
+        assert _number(size) == ctypes.sizeof(value._obj) == (8 if attribute == 1 else 4)
+        self._made[_number(handle)][attribute] = value._obj.value
+        return 0
+
+    cublasLtMatmulPreferenceDestroy = cublasLtMatrixLayoutDestroy
+
+    def cublasLtMatmulAlgoGetHeuristic(self, *arguments: Any) -> int:
+        _, about, *layouts, preference, wanted, found, count = arguments
+        assert wanted == 1 and len(layouts) == 4 and all(self._made[_number(x)] for x in (about, *layouts))
+        assert ctypes.sizeof(found._obj) == 96
+        wishes = self._made[_number(preference)]
+        work = min(wishes[1], 5000)
+        found._obj.algorithm[:] = [*(wishes[number] for number in (5, 6, 7, 8)), _MARK, 0, 0, work]
+        found._obj.workspace, found._obj.state = work, 0
+        count._obj.value = self.algorithms
+        return 0
+
     def cublasLtMatmul(self, *arguments: Any) -> int:
         _, about, one, a, a_layout, b, b_layout, zero, c, c_layout, d, d_layout, algorithm, work, work_bytes, stream = (
             arguments
         )
-        assert (one._obj.value, zero._obj.value, algorithm, work, _number(work_bytes)) == (1, 0, None, None, 0)
+        assert (one._obj.value, zero._obj.value) == (1, 0)
+        *alignments, mark, _, _, needed = algorithm._obj
+        assert (mark, needed) == (_MARK, _number(work_bytes))
+        places = [m.ptr for m in self._owner.allocated if m.count == 32 << 20]
+        assert _number(work_bytes) == 0 or _number(work) in places
+        for address, aligned in zip((a, b, c, d), alignments):
+            assert _number(address) % aligned == 0
         assert (_number(c), _number(c_layout)) == (_number(d), _number(d_layout))
         assert self._owner.current.ptr == _number(stream)
         facts = dict(self._made[_number(about)])

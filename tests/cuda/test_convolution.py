@@ -158,7 +158,7 @@ def test_filters_that_are_updated_in_place() -> None:
         w = graphc.state(start, "w")
         x, g = graphc.placeholder((None, 7, 9, 4), name="x"), graphc.placeholder((None, 5, 8, 5), name="g")
         [gradient] = graphc.gradients(ops.sum(ops.convolution(x, w.node) * g), [w.node])
-        with graphc.device(device):  # type: ignore[arg-type]
+        with graphc.device(device):
             step = graphc.function([x, g], [], [(w, w.node - 0.1 * gradient)])
         for _ in range(3):
             step(images, other)

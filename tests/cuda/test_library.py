@@ -10,7 +10,7 @@ import pytest
 
 import graphc
 from graphc import ops
-from graphc.errors import DeviceError
+from graphc.errors import DeviceError, ExecutionError
 from graphc.graph import Node
 from graphc.runtime import CudaDevice
 from tests.cuda.kernels import needs_compiler
@@ -133,3 +133,24 @@ def test_without_the_library_the_error_comes_before_anything_runs() -> None:
     with pytest.raises(DeviceError, match="the library is not installed"):
         compiled(*arrays()[:2])
     assert counter.get_value() == 0
+
+
+def test_a_product_without_an_algorithm_is_an_error_where_it_must_be_the_librarys() -> None:
+    device, _, library = chip()
+    library.algorithms = 0
+    given = inputs()
+    with graphc.device(device):
+        compiled = graphc.function(given[:2], ops.matmul(*given[:2]))
+    with pytest.raises(ExecutionError, match="cuBLASLt has no algorithm"):
+        compiled(*arrays()[:2])
+
+
+def test_without_memory_to_work_in_products_work_all_the_same() -> None:
+    stand_in = StandIn(memory=1 << 20)
+    library = StandInCublasLt(stand_in)
+    libraries = NO_LIBRARIES | {"cublas": lambda: library}
+    given, (x, w, *_) = inputs(), arrays()
+    with graphc.device(CudaDevice(stand_in, compiler=EmulatedCompiler(), libraries=libraries)):
+        compiled = graphc.function(given[:2], ops.matmul(*given[:2]))
+    np.testing.assert_allclose(compiled(x, w), x @ w, rtol=1e-5, atol=1e-5)
+    assert len(library.products) == 1

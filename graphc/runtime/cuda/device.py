@@ -204,7 +204,7 @@ class CudaDevice:
 
     @property
     def _products(self) -> CublasLt:
-        return self._opened("cublas", CublasLt)
+        return self._opened("cublas", lambda library: CublasLt(library, self.allocate))
 
     @property
     def _convolutions(self) -> Cudnn:
