@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from graphc import symbolic
@@ -11,6 +12,8 @@ from graphc.symbolic import Dim, Symbol
 
 # Ops that move data into another order without computing.
 MOVING = ("transpose", "copy")
+# By buffer: the launches that use it, by position.
+Users = dict[str, dict[int, Launch]]
 
 
 @record
@@ -34,31 +37,38 @@ class LayoutReport:
 
 def describe_layouts(plan: Plan) -> tuple[LayoutReport, ...]:
     """Return what was decided on layouts, by launch; an array that its kernel walks element by element needs none."""
-    names = _names(plan)
+    names, users = _names(plan), _users(plan)
     return tuple(
         layout
         for position, launch in enumerate(plan.launches)
-        for layout in (*_made(plan, position, launch), *_read_in_steps(position, launch, names))
+        for layout in (*_made(plan, position, launch, users), *_read_in_steps(position, launch, names))
     )
 
 
-def _made(plan: Plan, position: int, launch: Launch) -> Iterator[LayoutReport]:
+def _users(plan: Plan) -> Users:
+    """Return the launches that use each buffer, with their positions, in order."""
+    users: Users = defaultdict(dict)
+    for position, launch in enumerate(plan.launches):
+        for place in launch.places:
+            for name in place.buffers:
+                users[name][position] = launch
+    return users
+
+
+def _made(plan: Plan, position: int, launch: Launch, users: Users) -> Iterator[LayoutReport]:
     """Yield the arrays that a launch moves into another order, and those that it computes once."""
     kept = position < plan.prepared
     for origin in launch.origin:
         if origin.op in MOVING or kept:
-            layout, reason = _choice(plan, position, launch, origin, kept)
+            layout, reason = _choice(position, launch, origin, kept, users)
             moved = str(launch.bytes) if origin.op in MOVING else "0"
             yield LayoutReport(position, f"{origin.op} {origin.type}", layout, reason, moved, kept)
 
 
-def _choice(plan: Plan, position: int, launch: Launch, origin: Origin, kept: bool) -> tuple[str, str]:
+def _choice(position: int, launch: Launch, origin: Origin, kept: bool, users: Users) -> tuple[str, str]:
     written = {b for p, place in zip(launch.kernel.parameters, launch.places) if p.writable for b in place.buffers}
-    readers = [
-        (i, other)
-        for i, other in enumerate(plan.launches)
-        if i != position and written & {b for place in other.places for b in place.buffers}
-    ]
+    others = {i: other for name in written for i, other in users[name].items() if i != position}
+    readers = sorted(others.items(), key=lambda reader: reader[0])
     who = ", ".join(f"launch {i} ({other.kernel.label or 'a kernel'})" for i, other in readers[:3])
     if origin.op not in MOVING:
         return "kept", f"it follows from weights alone, and is computed again only when they change; read by {who}"

@@ -1,7 +1,9 @@
 """Where boxes stand: ranks by longest path, order by barycentres, straight columns.
 
 A vertex is an index; arrows that cross several ranks are cut into chains through bends, which are vertices of
-no width of their own, so that every piece joins neighbouring ranks and long arrows bend around boxes.
+no width of their own, so that every piece joins neighbouring ranks and long arrows bend around boxes. Where bends would
+be too many (each array that waits for its gradient has an arrow through half of a training step), the longest arrows
+run in lanes beside the drawing, the shorter ones further in.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from graphc.viz.positions import place_along
 # Sweeps over a drawing; fewer over a large one, in which they take long and few crossings can be told apart anyhow.
 _LEAST_SWEEPS, _MOST_SWEEPS, _SWEPT = 2, 8, 16_000
 _BEND_WIDTH = 6.0
+# Bends of a drawing, above which arrows that cross more ranks than all others run beside it: down to so many ranks.
+_MOST_BENDS, _LEAST_SPAN = 20_000, 8
 Edge = tuple[int, int]
 
 
@@ -23,7 +27,8 @@ Edge = tuple[int, int]
 class Layout:
     """Centres of the vertices, and for each edge the points it passes (its ends' centres included).
 
-    `breadth` runs along a rank, `depth` across the ranks. `tops` and `bottoms` are the depths of each rank.
+    `breadth` runs along a rank, `depth` across the ranks. `tops` and `bottoms` are the depths of each rank. `lanes` has
+    the number of the lane, counted from the boxes, of each edge that runs beside them.
     """
 
     centres: list[tuple[float, float]]
@@ -33,6 +38,7 @@ class Layout:
     bottoms: list[float]
     breadth: float
     depth: float
+    lanes: dict[int, int]
 
 
 def lay_out(
@@ -43,7 +49,9 @@ def lay_out(
     The same input gives the same layout.
     """
     ranks = _ranks(len(sizes), edges)
-    chains, count, rank_of = _cut_long_edges(len(sizes), edges, ranks)
+    most = _longest_inside(edges, ranks)
+    inside = [e for e in edges if ranks[e[1]] - ranks[e[0]] <= most]
+    chains, count, rank_of = _cut_long_edges(len(sizes), inside, ranks)
     breadths = [size[0] for size in sizes] + [_BEND_WIDTH] * (count - len(sizes))
     across, breadth = [0.0] * count, 0.0
     for part in _connected_parts(count, chains):
@@ -56,9 +64,22 @@ def lay_out(
             across[v] = placed[v] - left
         breadth = max(across[v] + breadths[v] / 2 for v in part)
     tops, bottoms = _rank_depths(ranks, sizes, rank_gap)
-    points = [(across[v], (tops[rank_of[v]] + bottoms[rank_of[v]]) / 2) for v in range(count)]
-    routes = [[points[v] for v in chain] for chain in chains]
-    return Layout(points[: len(sizes)], routes, ranks, tops, bottoms, breadth, bottoms[-1] if bottoms else 0.0)
+    middles = [(top + bottom) / 2 for top, bottom in zip(tops, bottoms)]
+    points = [(across[v], middles[rank_of[v]]) for v in range(count)]
+    outside = {i: e for i, e in enumerate(edges) if ranks[e[1]] - ranks[e[0]] > most}
+    lane_of = _lanes(list(outside.values()), ranks)
+    lanes = {i: lane_of[source] for i, (source, _) in outside.items()}
+    ways = iter(chains)
+    routes = []
+    for i, (source, target) in enumerate(edges):
+        if i not in lanes:
+            routes.append([points[v] for v in next(ways)])
+            continue
+        lane = breadth + gap + lanes[i] * _BEND_WIDTH
+        beside = [(lane, middle) for middle in middles[ranks[source] + 1 : ranks[target]]]
+        routes.append([points[source], *beside, points[target]])
+    breadth += gap + (max(lanes.values()) + 1) * _BEND_WIDTH if lanes else 0.0
+    return Layout(points[: len(sizes)], routes, ranks, tops, bottoms, breadth, bottoms[-1] if bottoms else 0.0, lanes)
 
 
 def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
@@ -74,6 +95,33 @@ def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
         if v not in fed and users[v]:
             ranks[v] = min(ranks[u] for u in users[v]) - 1
     return ranks
+
+
+def _longest_inside(edges: Sequence[Edge], ranks: list[int]) -> int:
+    """Return how many ranks further the arrows may lead that run among the boxes: half of it while bends are many."""
+    spans: dict[int, set[int]] = defaultdict(set)
+    for source, target in edges:
+        spans[source].add(ranks[target] - ranks[source])
+    most = max((max(found) for found in spans.values()), default=0)
+    while most > _LEAST_SPAN:
+        if sum(max((span - 1 for span in found if span <= most), default=0) for found in spans.values()) <= _MOST_BENDS:
+            break
+        most //= 2
+    return most
+
+
+def _lanes(edges: Sequence[Edge], ranks: list[int]) -> dict[int, int]:
+    """Return the lane in which the arrows of each source run: the shortest first, innermost."""
+    ends: dict[int, int] = {}
+    for source, target in edges:
+        ends[source] = max(ends.get(source, 0), ranks[target])
+    taken = [0] * (max(ranks, default=0) + 1)
+    lanes: dict[int, int] = {}
+    for source in sorted(ends, key=lambda s: (ends[s] - ranks[s], s)):
+        crossed = slice(ranks[source], ends[source] + 1)
+        lanes[source] = max(taken[crossed])
+        taken[crossed] = [lanes[source] + 1] * len(taken[crossed])
+    return lanes
 
 
 def _cut_long_edges(count: int, edges: Sequence[Edge], ranks: list[int]) -> tuple[list[list[int]], int, list[int]]:

@@ -66,6 +66,37 @@ def test_a_long_arrow_is_straight_between_its_first_and_its_last_piece() -> None
         assert len({round(x, 6) for x, _ in route[1:-1]}) <= 1, edge
 
 
+def test_of_too_many_bends_the_longest_arrows_run_beside_the_drawing() -> None:
+    half = 400
+    forward = [(i, i + 1) for i in range(2 * half - 1)]
+    waiting = [(i, 2 * half - 1 - i) for i in range(half)]  # each array waits for its gradient
+    layout = lay_out([(40.0, 10.0)] * (2 * half), [*forward, *waiting], gap=20.0)
+    boxes = max(x + 20.0 for x, _ in layout.centres)
+    beside = [{x for x, _ in route[1:-1]} for route in layout.routes[len(forward) :]]
+    outside = [xs for xs in beside if xs and min(xs) > boxes]
+    assert 200 < len(outside) < half, "the shortest stay inside"
+    assert all(len(xs) == 1 for xs in outside), "a lane is straight"
+    lanes = [x for xs in outside for x in xs]
+    assert lanes == sorted(lanes, reverse=True) and len(set(lanes)) == len(lanes), "arrows that lie within each other"
+    assert max(lanes) < layout.breadth
+    for (source, target), route in zip(waiting, layout.routes[len(forward) :]):
+        assert len(route) == layout.ranks[target] - layout.ranks[source] + 1
+
+
+def test_arrows_one_after_the_other_share_a_lane() -> None:
+    half = 200
+    forward = [(i, i + 1) for i in range(4 * half - 1)]
+    nests = [[(i + start, 2 * half - 1 - i + start) for i in range(half)] for start in (0, 2 * half)]
+    layout = lay_out([(40.0, 10.0)] * (4 * half), [*forward, *nests[0], *nests[1]])
+    boxes = max(x for x, _ in layout.centres)
+    routes = layout.routes[len(forward) :]
+    first, second = (
+        {route[1][0] for route in part if len(route) > 2 and route[1][0] > boxes + 20.0}
+        for part in (routes[:half], routes[half:])
+    )
+    assert first == second and len(first) > 100
+
+
 def test_two_crossed_arrows_are_uncrossed() -> None:
     layout = lay_out([(40.0, 10.0)] * 4, [(0, 3), (1, 2)])
     upper = layout.centres[0][0] < layout.centres[1][0]

@@ -201,13 +201,14 @@ class StoryData:
     def _kernel_nest(self) -> int:
         """Return the scope of kernels, loops around them, and buffers that are given or kept."""
         plan = self._story.plan
+        launches = plan.launches
         paths: list[tuple[int, Path]] = []
         edges: list[tuple[int, int]] = []
         names = [*self._names]
         writer: dict[str, int] = {}
         base = len(self._rows)
         for position, path in _launch_paths(plan.steps, self._texts.shortened):
-            launch = plan.launches[position]
+            launch = launches[position]
             number = base + position
             names.append(f"kernel {position}")
             paths.append((number, path))
@@ -220,14 +221,15 @@ class StoryData:
         """Return the buffers as rectangles: first and last launch, offset and bytes; the arena's size."""
         plan, sizes = self._story.plan, self._story.sizes
         used: dict[str, tuple[int, int]] = {}
-        for position, launch in enumerate(plan.launches):
+        launches = plan.launches
+        for position, launch in enumerate(launches):
             for name in (b for place in launch.places for b in place.buffers):
                 used[name] = (used.get(name, (position, position))[0], position)
         rows = []
         for b in plan.buffers:
             size = symbolic.evaluate(b.size, sizes) * dtypes.itemsize(b.dtype)
             at = None if b.slot is None or b.role == "private" else symbolic.evaluate(b.slot, sizes)
-            rows.append([self._buffer_names[b.name], b.role, *used.get(b.name, (0, len(plan.launches) - 1)), at, size])
+            rows.append([self._buffer_names[b.name], b.role, *used.get(b.name, (0, len(launches) - 1)), at, size])
         return {"arena": symbolic.evaluate(plan.arena, sizes), "buffers": rows}
 
 

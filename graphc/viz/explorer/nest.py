@@ -95,7 +95,8 @@ class Nests:
         key = (sizes, edges)
         if key not in self._layout_numbers:
             found = lay_out(sizes, edges, _GAP, _RANK_GAP)
-            bends = [[round(x) for x, _ in route[1:-1]] for route in found.routes]
+            # Of an arrow beside the boxes its lane, of the others where they cross each rank.
+            bends = [found.lanes.get(i, [round(x) for x, _ in r[1:-1]]) for i, r in enumerate(found.routes)]
             centres = [round(x) for x, _ in found.centres]
             self._layout_numbers[key] = len(self.layouts)
             self.layouts.append([found.ranks, centres, bends, round(found.breadth)])

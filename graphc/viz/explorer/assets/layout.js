@@ -29,7 +29,8 @@ function arrange(program, scope, path, open) {
   const rowOf = (rank) => rows[rank] || (rows[rank] = []);
   for (const item of items) rowOf(item.rank).push(item);
   const shared = new Map();
-  const chains = bends.map((xs, edge) => xs.map((x, step) => {
+  const isLane = (xs) => typeof xs === "number";
+  const chains = bends.map((xs, edge) => isLane(xs) ? [] : xs.map((x, step) => {
     const rank = items[edges[2 * edge]].rank + 1 + step;
     const key = edges[2 * edge] + ":" + rank;
     if (!shared.has(key)) {
@@ -60,9 +61,14 @@ function arrange(program, scope, path, open) {
       item.top = item.y - item.h / 2;
     }
   }
+  const beside = right - left + GAP, lane = (number) => beside + number * BEND;
   const lines = chains.map((chain, edge) => {
     const from = items[edges[2 * edge]], to = items[edges[2 * edge + 1]];
     const points = [[from.x, from.top + from.h]];
+    if (isLane(bends[edge])) {
+      const x = lane(bends[edge]);
+      points.push([x, spans[from.rank + 1][0]], [x, spans[to.rank - 1][1]]);
+    }
     for (const bend of chain) points.push([bend.x, spans[bend.rank][0]], [bend.x, spans[bend.rank][1]]);
     points.push([to.x, to.top]);
     return line(points, from, to, false);
@@ -72,6 +78,7 @@ function arrange(program, scope, path, open) {
     const side = Math.max(from.left + from.w, to.left + to.w) + 24;
     lines.push(line([[from.x, from.top + from.h], [side, from.y], [side, to.y], [to.x, to.top]], from, to, true));
   }
+  for (const xs of bends) if (isLane(xs)) right = Math.max(right, left + lane(xs) + BEND);
   return { w: Math.max(right - left, 1), h: Math.max(top - RANK_GAP, 1), items, lines };
 }
 
