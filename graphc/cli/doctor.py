@@ -19,6 +19,14 @@ from graphc.errors import ExecutionError
 
 _PACKAGES = ("numpy", "llvmlite", "ml_dtypes", "networkx", "h5py", "PyYAML")
 _CUPY = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
+# What may do products and convolutions where it is faster.
+_GPU_LIBRARIES = (
+    "nvidia-cublas",
+    "nvidia-cublas-cu12",
+    "nvidia-cudnn-cu13",
+    "nvidia-cudnn-cu12",
+    "nvidia-cudnn-frontend",
+)
 _TOLD_FEATURES = ("sse4.2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512bf16", "neon")
 Row = tuple[str, str]
 
@@ -86,10 +94,8 @@ def _cache() -> Iterator[Row]:
 
 
 def _gpu() -> Iterator[Row]:
-    cupy = next(
-        (f"{p} {v}" for p in ("cupy-cuda12x", "cupy-cuda13x", "cupy") if (v := _version(p))), "CuPy not installed"
-    )
-    yield "gpu", f"{_driver_devices()}; {cupy}"
+    cupy, libraries = ([f"{p} {v}" for p in names if (v := _version(p))] for names in (_CUPY, _GPU_LIBRARIES))
+    yield "gpu", "; ".join((_driver_devices(), *(cupy or ["CuPy not installed"]), *libraries))
 
 
 def _driver_devices() -> str:

@@ -15,8 +15,8 @@ import numpy as np
 from graphc.errors import DeviceError, ExecutionError
 from graphc.runtime.arguments import Array
 from graphc.runtime.cuda.compiler import Nvrtc
+from graphc.runtime.cuda.cublas import CublasLt, cublas_library
 from graphc.runtime.cuda.cudnn import Cudnn, cudnn_frontend
-from graphc.runtime.cuda.library import CublasLt, cublas_library
 from graphc.runtime.protocol import Choice, Convolution, Event, Kernels, Memory, Product
 
 # Ampere: what the generated code is compiled and tested for at least.
