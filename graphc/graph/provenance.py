@@ -14,6 +14,7 @@ from types import FrameType
 from graphc.records import record
 
 _PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
+_STANDARD = str(Path(os.__file__).parent) + os.sep
 _layer: ContextVar[str | None] = ContextVar("layer", default=None)
 
 
@@ -76,8 +77,9 @@ def current() -> Provenance:
 
 @functools.cache
 def _is_own(file: str) -> bool:
-    # Python's own start-up code is nobody's line.
-    return file.startswith((_PACKAGE, "<frozen "))
+    # Nor is code of Python's own library (`json` calling us back) the user's, which others' packages are.
+    is_standard = file.startswith(_STANDARD) and not file.startswith((_STANDARD + "site-packages", _STANDARD + "dist-"))
+    return is_standard or file.startswith((_PACKAGE, "<frozen "))
 
 
 # A layer makes dozens of nodes for one line.

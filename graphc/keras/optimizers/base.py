@@ -52,8 +52,9 @@ class Optimizer:
         """
         params = list(params)
         grads = self.get_gradients(loss, params)
-        self.updates = [K.update_add(self.iterations, 1)]
+        self.updates = []
         self.add_updates(params, grads)
+        self.updates.insert(0, K.update_add(self.iterations, 1))
         return self.updates
 
     def add_updates(self, params: Sequence[Any], grads: Sequence[Any]) -> None:

@@ -15,6 +15,7 @@ from graphc.keras import losses
 from graphc.keras.engine import training_utils
 from graphc.keras.engine.training_utils import DataError
 from graphc.keras.models import Model, Sequential
+from tests.mistakes import Mistakes, assert_told
 
 X, Y, OTHER = np.ones((6, 3)), np.ones((6, 2)), np.ones((6, 5))
 
@@ -101,7 +102,7 @@ def with_too_many_masks() -> Any:
     return model(L.Input((3,)))
 
 
-MISTAKES: list[tuple[Callable[[], Any], type[GraphcError], str]] = [
+MISTAKES: Mistakes = [
     (lambda: network().fit(), GraphError, "`fit` needs data, x and y; from tensors of the model's own, `steps_per_ep"),
     (lambda: network().evaluate(), GraphError, "`evaluate` needs data, x and y; from tensors of the model's own, `st"),
     (
@@ -216,7 +217,4 @@ MISTAKES: list[tuple[Callable[[], Any], type[GraphcError], str]] = [
 
 @pytest.mark.parametrize(("mistake", "error", "message"), MISTAKES)
 def test_a_mistake_is_told(mistake: Callable[[], Any], error: type[GraphcError], message: str) -> None:
-    with pytest.raises(error) as caught:
-        mistake()
-    assert message in str(caught.value)
-    assert "test_mistakes.py:" in str(caught.value)
+    assert_told(mistake, error, message, "test_mistakes.py:")
