@@ -244,7 +244,10 @@ class Accelerator(Compiler, Protocol):
         ...
 
     def capture(self, launches: Callable[[], None]) -> Callable[[], None]:
-        """Return a function that does at once what the launches, which are recorded and not run, would do."""
+        """Return a function that does at once what the launches, which are recorded and not run, would do.
+
+        Raises ExecutionError where they cannot be recorded.
+        """
         ...
 
     def wait(self) -> None:

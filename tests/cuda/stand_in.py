@@ -162,6 +162,8 @@ class _Stream:
     def __init__(self, owner: StandIn, number: int) -> None:
         self.owner, self.ptr = owner, number
         self.recorded: list[Any] | None = None
+        # Whether something that cannot be recorded has ended the recording.
+        self.is_broken = False
         self._before: list[Any] = []
         # What is still to be done; an event stands for waiting for it.
         self._queue: collections.deque[Callable[[], object] | _Event] = collections.deque()
@@ -179,6 +181,9 @@ class _Stream:
 
     def end_capture(self) -> _Graph:
         actions, self.recorded = self.recorded or [], None
+        was_broken, self.is_broken = self.is_broken, False
+        if was_broken:
+            raise CUDARuntimeError("cudaErrorStreamCaptureInvalidated")
         self.owner.replays += 1
         return _Graph(actions)
 

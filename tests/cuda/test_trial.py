@@ -153,7 +153,23 @@ class _FailingInGraphs(StandInCublasLt):
         return 13 if self._owner.current.recorded is not None else super().cublasLtMatmul(*arguments)
 
 
-@pytest.mark.parametrize("library", [_Failing, _FailingInGraphs])
+class _EndsRecordings(StandInCublasLt):
+    """Fails as what waits in the middle of a recording does; or says nothing, and it shows at the end."""
+
+    status = 13
+
+    def cublasLtMatmul(self, *arguments: Any) -> int:
+        if self._owner.current.recorded is None:
+            return super().cublasLtMatmul(*arguments)
+        self._owner.current.is_broken = True
+        return self.status
+
+
+class _EndsRecordingsSilently(_EndsRecordings):
+    status = 0
+
+
+@pytest.mark.parametrize("library", [_Failing, _FailingInGraphs, _EndsRecordings, _EndsRecordingsSilently])
 def test_a_library_that_fails_is_not_taken(library: Any) -> None:
     chip = Chip(0.5, library=library)
     assert not uses_library(chip, product(chip.device))

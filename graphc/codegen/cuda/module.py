@@ -78,8 +78,8 @@ def emit_cuda(plan: Plan, precision: str = "float32", libraries: Mapping[str, st
 
     Kernels that are equal become one function. Equal programs have equal text, in every process. `precision` is what
     the operands of contractions in float32 may be rounded to: float32 (no rounding), tf32 or bfloat16, both of which
-    tensor cores multiply; sums are float32 in any case. `libraries` are those
-    that may do launches instead (`cublas`, `cudnn`): `always`, or where they are faster (`measure`).
+    tensor cores multiply; sums are float32 in any case. `libraries` are those that may do launches instead (`cublas`,
+    `cudnn`): `always`, or where they are faster (`measure`).
     """
     writer = _ModuleWriter(plan, precision, libraries or {})
     steps = tuple(writer.step(step) for step in plan.steps)

@@ -6,7 +6,7 @@ import functools
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -249,14 +249,22 @@ class CudaDevice:
             return float(self._cupy.cuda.get_elapsed_time(start, end)) * 1e-3
 
     def capture(self, launches: Callable[[], None]) -> Callable[[], None]:
-        """Record launches as one CUDA graph; return what replays it."""
+        """Record launches as one CUDA graph; return what replays it. Raises ExecutionError where that cannot be."""
         with self.current():
+            failures = self._cupy.cuda.runtime.CUDARuntimeError
             self._stream.begin_capture()
             try:
                 launches()
-            finally:
+            except BaseException:
+                # What failed may have made an end of the recording already.
+                with suppress(failures):
+                    self._stream.end_capture()
+                raise
+            try:
                 graph = self._stream.end_capture()
-            graph.upload(self._stream)
+                graph.upload(self._stream)
+            except failures as error:
+                raise ExecutionError(f"{self.name}: launches cannot be recorded: {error}") from None
 
         def replay() -> None:
             with self.current():
