@@ -10,12 +10,13 @@ from graphc.keras.engine import Merge
 from graphc.keras.legacy import interfaces
 from graphc.keras.legacy.merge import merge
 from graphc.keras.models import Sequential
-from graphc.keras.utils import plot_model
+from graphc.keras.utils import multi_gpu_model, plot_model
 
 MOVED = [
     ("backend.tensorflow_backend", "conv2d", backend.conv2d),
     ("backend.tensorflow_backend", "set_session", backend.set_session),
     ("engine", "merge", merge),
+    ("utils.training_utils", "multi_gpu_model", multi_gpu_model),
     ("utils.visualize_util", "plot", plot_model),
     ("engine.topology", "Merge", Merge),
     ("engine.topology", "Layer", layers.Layer),
