@@ -9,7 +9,7 @@ import pytest
 
 import graphc
 from graphc import ops
-from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
+from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError, UsageError
 from graphc.graph import REGISTRY, Node, apply
 from graphc.keras import backend as K
 from tests.mistakes import Mistakes, assert_told
@@ -140,6 +140,20 @@ RULES: list[tuple[str, list[Node], dict[str, Any], type[GraphcError], str]] = [
         ShapeError,
         "takes (a, a, n, th, tw, c) with a, a, th, tw = (4, 4, 5, 5)",
     ),
+    (
+        "windows",
+        [x(5, 3)],
+        {"sizes": (2,), "strides": (1,), "dilations": (1,)},
+        ShapeError,
+        "takes an array with axes of space between the first and the last, not float32[5, 3]",
+    ),
+    (
+        "collect_windows",
+        [x(2, 5, None, 3)],
+        {"counts": (4,), "strides": (1,), "dilations": (1,)},
+        ShapeError,
+        "windows of unknown size: float32[2, 5, x_2",
+    ),
 ]
 
 
@@ -156,3 +170,25 @@ def test_rules_hold_whoever_feeds_them_to_the_contract(
 def test_ops_take_nodes() -> None:
     with pytest.raises(GraphError, match="exp takes nodes, not float"):
         apply(REGISTRY["exp"], 1.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (x(), ShapeError, "the sequence for 'element 0' is a scalar float32[]: it has no axis to go along"),
+        (x(5, 3, dtype="int32"), DTypeError, "input 0 of the body is float32[3], not int32[3]"),
+        (x(5, 3, 7), ShapeError, "input 0 of the body is float32[3], not float32[3, 7]"),
+    ],
+)
+def test_a_recurrence_is_given_what_its_body_takes(given: Node, error: type[GraphcError], message: str) -> None:
+    (last,), _ = graphc.scan(lambda now, kept: (now + kept, now), [x(5, 3)], [x(3)])
+    with pytest.raises(error) as caught:
+        apply(last.op, given, *last.inputs[1:], **last.attrs)
+    assert message in str(caught.value)
+
+
+def test_nodes_are_no_values() -> None:
+    with pytest.raises(UsageError, match=r"a node has no truth value before it is computed; use ops\.where"):
+        bool(x(3))
+    with pytest.raises(UsageError, match=r"<placeholder x: .*> has no known length"):
+        len(x(None, 3))
