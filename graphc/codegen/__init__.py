@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphc.codegen.llvm import emit_peak, emit_plan, operations_of_turn
 from graphc.codegen.target import Target, describe_target
+from graphc.lazy import loaded_on_first_use
 
 if TYPE_CHECKING:
     from graphc.codegen.cuda import emit_cuda, emit_cuda_kernel, prelude
@@ -16,9 +16,5 @@ __all__ = [
     "prelude",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    # A first call on the CPU need not wait for what writes CUDA.
-    if name in ("emit_cuda", "emit_cuda_kernel", "prelude"):
-        return getattr(importlib.import_module("graphc.codegen.cuda"), name)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+# A first call on the CPU need not wait for what writes CUDA.
+__getattr__, __dir__ = loaded_on_first_use(__name__, {"cuda": "emit_cuda emit_cuda_kernel prelude"})

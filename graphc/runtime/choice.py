@@ -10,7 +10,6 @@ from contextvars import ContextVar
 from graphc import config
 from graphc.errors import ConfigError
 from graphc.runtime.cpu import CpuDevice, cpu
-from graphc.runtime.cuda import cuda
 from graphc.runtime.protocol import Accelerator
 
 AnyDevice = CpuDevice | Accelerator
@@ -29,6 +28,8 @@ def find_device(name: str) -> AnyDevice:
     found = re.fullmatch(r"cuda(?::(\d+))?", name)
     if found is None:
         raise ConfigError(f"a device is 'cpu', 'cuda' or 'cuda:N'; got {name!r}")
+    from graphc.runtime.cuda import cuda  # needed for a GPU only
+
     return cuda(int(found[1] or 0))
 
 

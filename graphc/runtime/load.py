@@ -12,7 +12,6 @@ from graphc.loopir import Interface, Procedure
 from graphc.records import record
 from graphc.runtime import cache
 from graphc.runtime.cpu import cpu
-from graphc.runtime.cuda import CudaProgram, EpochRunner
 from graphc.runtime.epoch import run_epoch
 from graphc.runtime.executor import Executable, Instruments, Translation
 from graphc.runtime.program import Program
@@ -58,6 +57,8 @@ def load_program(
 
     Raises CompileError where the text is not valid, DeviceError where there is too little memory.
     """
+    from graphc.runtime.cuda import CudaProgram, EpochRunner  # needed for a GPU only
+
     start = time.perf_counter()
     found = _find(translate, identity, device)
     kernels = device.load_kernels(found.code)

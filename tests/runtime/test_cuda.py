@@ -359,7 +359,7 @@ def test_a_gpu_that_is_too_old() -> None:
 def test_the_flag_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     chip = emulated_device()
     monkeypatch.setattr("graphc.runtime.choice._chosen", None)
-    monkeypatch.setattr("graphc.runtime.choice.cuda", lambda number: (chip, number))
+    monkeypatch.setattr("graphc.runtime.cuda.cuda", lambda number: (chip, number))
     monkeypatch.setenv("GRAPHC_DEVICE", "cuda:3")
     assert current_device() == (chip, 3)
     x: Node = graphc.placeholder((2,))
