@@ -107,6 +107,7 @@ def test_tensor_cores_where_precision_allows_them(
 
 def test_the_faster_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_CUDNN", "measure")
+    monkeypatch.setenv("GRAPHC_CACHE", "0")  # where the first choice would be remembered
     for price, taken in ((-5.0, "cudnn"), (9.0, "ours")):
         device, stand_in, library = chip()
         stand_in.prices["cudnn"] = price
