@@ -77,7 +77,7 @@ def current() -> Provenance:
 
 @functools.cache
 def _is_own(file: str) -> bool:
-    # Nor is code of Python's own library (`json` calling us back) the user's, which others' packages are.
+    # Python's start-up code and its own library (`json` calling us back) are nobody's line; others' packages are.
     is_standard = file.startswith(_STANDARD) and not file.startswith((_STANDARD + "site-packages", _STANDARD + "dist-"))
     return is_standard or file.startswith((_PACKAGE, "<frozen "))
 

@@ -26,9 +26,8 @@ from graphc.codegen.cuda.sums import (
     store_for_sums,
 )
 from graphc.codegen.cuda.windows import Windows, find_windows, two_axes
+from graphc.dtypes import itemsize
 from graphc.loopir import ContractKernel, For, Images, LibraryConvolution, Load, LoopKernel, Statement, Store
-
-_FLOAT32_BYTES = 4
 
 
 def describe_convolution(kernel: ContractKernel, precision: str) -> LibraryWay | None:
@@ -59,7 +58,7 @@ def _forward(kernel: ContractKernel, windows: Windows, precision: str) -> Librar
     is_all = only_value(kernel) == kernel.sums[0]
     finish = None if is_all else finishing_kernel(kernel, Load(store.buffer, store.offset, kernel.dtype))
     call = _convolution("forward", windows, windows.filters(count), results, precision)
-    return LibraryWay(call, prepare, finish, count * windows.filter_size * _FLOAT32_BYTES)
+    return LibraryWay(call, prepare, finish, count * windows.filter_size * itemsize(kernel.dtype))
 
 
 def _weights(kernel: ContractKernel, windows: Windows, precision: str) -> LibraryWay | None:
@@ -71,7 +70,7 @@ def _weights(kernel: ContractKernel, windows: Windows, precision: str) -> Librar
     other = _results(kernel, windows, kernel.right.buffer, line)
     sums = Load(SCRATCH, windows.filter_place(kernel.column[0]), kernel.dtype)
     call = _convolution("weights", windows, other, windows.filters(count), precision)
-    scratch = count * windows.filter_size * _FLOAT32_BYTES
+    scratch = count * windows.filter_size * itemsize(kernel.dtype)
     return LibraryWay(call, None, finishing_kernel(kernel, sums, (SCRATCH_PARAMETER,)), scratch)
 
 

@@ -8,15 +8,13 @@ One call at a time has the block, which grows with what is asked for; another on
 
 from __future__ import annotations
 
-from graphc.codegen.llvm.builder import FunctionBuilder, FunctionText, Operand
+from graphc.codegen.llvm.builder import LINE, FunctionBuilder, FunctionText, Operand
 from graphc.codegen.llvm.sizes import Sizes, emit_dim
 from graphc.loopir import Plan
 
 # Its bytes, its address, whether a call has it.
 BLOCK_VARIABLE = "@graphc_block = global { i64, ptr, i32 } zeroinitializer, align 64\n"
 _ADDRESS, _IS_TAKEN = 8, 16
-# Bytes of a cache line.
-LINE = 64
 # From so many bytes on, memory is asked for in pages of two megabytes (Linux's madvise; where it is refused, no harm is
 # done): what walks through many parts of a large arena spends a twentieth of its time on finding small pages.
 _LARGE_BYTES, _LARGE_PAGE, _MADV_HUGEPAGE = 4 << 20, 2 << 20, 14

@@ -15,6 +15,8 @@ from graphc.records import record
 
 Operand = Union[str, int]
 Section = list[Union[str, "Section"]]
+# Bytes of a cache line.
+LINE = 64
 
 
 @record

@@ -11,8 +11,8 @@ program's temporaries and the rows it returns 0. The request is an array of 64-b
 
 from __future__ import annotations
 
-from graphc.codegen.llvm.block import LINE, arena_bytes, store_memory, whole_lines
-from graphc.codegen.llvm.builder import FunctionBuilder, FunctionText
+from graphc.codegen.llvm.block import arena_bytes, store_memory, whole_lines
+from graphc.codegen.llvm.builder import LINE, FunctionBuilder, FunctionText
 from graphc.codegen.llvm.clock import read_clock
 from graphc.codegen.llvm.entry import state_access
 from graphc.codegen.llvm.sizes import load_sizes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.codegen.llvm.block import emit_block
-from graphc.codegen.llvm.builder import FunctionText
+from graphc.codegen.llvm.builder import LINE, FunctionText
 from graphc.codegen.llvm.clock import emit_profile_variable
 from graphc.codegen.llvm.contraction.kernel import contract_scratch_bytes, emit_contract_kernel
 from graphc.codegen.llvm.cost import plan_steps
@@ -13,8 +13,6 @@ from graphc.codegen.llvm.loops import emit_loop_kernel
 from graphc.codegen.llvm.run import emit_run
 from graphc.codegen.target import Target
 from graphc.loopir import ContractKernel, Kernel, Plan
-
-_LINE = 64
 
 
 def emit_kernel(kernel: Kernel, name: str, target: Target) -> FunctionText:
@@ -27,7 +25,7 @@ def emit_kernel(kernel: Kernel, name: str, target: Target) -> FunctionText:
 def scratch_bytes(plan: Plan, target: Target) -> int:
     """Return the bytes that a thread needs: for its private buffers, then for any kernel, in whole cache lines."""
     needed = [contract_scratch_bytes(x.kernel, target) for x in plan.launches if isinstance(x.kernel, ContractKernel)]
-    return plan.private + -(-max(needed, default=0) // _LINE) * _LINE
+    return plan.private + -(-max(needed, default=0) // LINE) * LINE
 
 
 def emit_plan(plan: Plan, target: Target, profiled: bool = False, checked: int = 0) -> str:

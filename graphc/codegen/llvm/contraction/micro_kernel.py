@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
-from graphc.codegen.llvm.builder import FunctionBuilder, Loop, Operand
+from graphc.codegen.llvm.builder import LINE, FunctionBuilder, Loop, Operand
 from graphc.dtypes import itemsize
 from graphc.records import record, replace
 
@@ -20,7 +20,6 @@ from graphc.records import record, replace
 _WRITTEN_OUT = 256
 # Tiles of at least so many accumulators leave time to ask for what is read later.
 LEAST_ASKING = 12
-_LINE_BYTES = 64
 
 FLOATS = {"float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat"}
 SUFFIXES = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16"}
@@ -399,7 +398,7 @@ class _Tile:
         state[0] = b.gep(state[0], inner.left, element)
         state[1] = b.gep(state[1], inner.right, column_element)
         for number, ask in enumerate(self.asks, 2 + shape.sums):
-            for offset in range(0, ask.each, _LINE_BYTES):
+            for offset in range(0, ask.each, LINE):
                 b.ask_for(b.gep(state[number], offset, "i8"), ask.cache)
             state[number] = b.gep(state[number], ask.each, "i8")
 

@@ -9,6 +9,7 @@ together where single lines are too short to fill it.
 
 from __future__ import annotations
 
+from graphc.codegen.llvm.builder import LINE
 from graphc.codegen.llvm.contraction.blocking import (
     STREAM_COLUMNS,
     Blocking,
@@ -24,9 +25,6 @@ from graphc.records import record, replace
 from graphc.symbolic import Dim, Symbol, add, affine, multiply, product, symbols
 
 Loop = tuple[Symbol, Dim]
-
-# Scratch memory is handed out in cache lines.
-_LINE_BYTES = 64
 
 
 @record
@@ -110,9 +108,9 @@ class Problem:
         return not isinstance(elements, int) or elements * itemsize(kernel.left.dtype) > target.l2 // 16
 
     def scratch_bytes(self, target: Target) -> int:
-        """Return the bytes of scratch memory that one thread needs."""
+        """Return the bytes of scratch memory that one thread needs: it is handed out in cache lines."""
         packed = self.blocking.copied_elements(target.lanes) * itemsize(self.kernel.dtype)
-        return -(-(self.tile_bytes(target) + packed) // _LINE_BYTES) * _LINE_BYTES
+        return -(-(self.tile_bytes(target) + packed) // LINE) * LINE
 
 
 def describe_problem(kernel: ContractKernel, target: Target) -> Problem:

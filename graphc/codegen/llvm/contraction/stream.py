@@ -9,7 +9,7 @@ the blocks.
 
 from __future__ import annotations
 
-from graphc.codegen.llvm.builder import Operand
+from graphc.codegen.llvm.builder import LINE, Operand
 from graphc.codegen.llvm.contraction.blocking import STREAM_COLUMNS, STREAM_DEPTH
 from graphc.codegen.llvm.contraction.micro_kernel import Strided
 from graphc.codegen.llvm.contraction.tile import Place, Product, TileWriter
@@ -73,5 +73,5 @@ def _ask_for_next(tiles: TileWriter, right: Strided) -> None:
     size = vectors * tiles.target.lanes * itemsize(right.dtype)
     for row in range(STREAM_DEPTH, 2 * STREAM_DEPTH):
         start = right.moved(b, b.multiply(row, right.depth[0])).pointer
-        for offset in range(0, size, 64):
+        for offset in range(0, size, LINE):
             b.ask_for(b.gep(start, offset, "i8"), 2)
